@@ -1,0 +1,21 @@
+//! Everything of Doorward that listens, calls out or renders.
+//!
+//! ARCHITECTURE.md tells how one call and one sign-in travel through these modules. The surfaces `login`,
+//! `authserver` and `proxy` never import each other: they meet in the store and in the modules below.
+
+pub mod app;
+pub mod audit;
+pub mod authserver;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod keys;
+pub mod listener;
+pub mod login;
+pub mod outbound;
+pub mod pages;
+pub mod proxy;
+pub mod random;
+pub mod request_id;
+pub mod routes;
+pub mod runtime;

@@ -1,0 +1,1 @@
+//! Doorward: see ARCHITECTURE.md.
