@@ -1,1 +1,15 @@
-//! Doorward: see ARCHITECTURE.md.
+//! Who may do what: one Cedar policy set, one function that decides. No I/O, no clock.
+//!
+//! ```text
+//! PolicySource ──compile──▶ PolicySet        roles, the short form and Cedar files, checked against the schema
+//! Request, T   ──decide───▶ Permit<T> | Denial
+//! ```
+//!
+//! Invariants: only [`decide`] makes a [`Permit`], and a permit holds the very thing it was asked for. What is not
+//! permitted is denied; a matching `forbid` wins; a policy that fails to evaluate denies.
+
+mod request;
+mod source;
+
+pub use request::{Action, Denial, DenialCode, Permit, Request, ToolAnnotations};
+pub use source::{CedarFile, Deny, Grant, PolicySource, RoleRule};

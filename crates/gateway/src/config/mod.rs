@@ -1,1 +1,22 @@
-//! See ARCHITECTURE.md.
+//! Configuration: one YAML file, read in four steps.
+//!
+//! text -> [`tree`] (values with their line and column) -> `${…}` replaced ([`substitute`]) -> checked against the
+//! schema of [`file`] ([`check`]) -> [`resolve`] parses every value and follows every reference -> [`Config`].
+//!
+//! Invariants: every problem is collected, none stops the others; a [`Config`] exists only if there is none.
+//! No value of a `Config` is "maybe wrong": addresses, durations and names are parsed. Secrets are [`oauth::Secret`].
+
+mod ids;
+mod master_key;
+mod problem;
+mod public_url;
+mod types;
+
+pub use ids::{IdpId, NameError, UpstreamId};
+pub use master_key::{MasterKey, MasterKeyError};
+pub use problem::{Position, Problem, ProblemKind};
+pub use public_url::{PublicUrl, PublicUrlError};
+pub use types::{
+    Audit, Client, Config, IdentityProvider, Limits, MetadataSource, OidcIdp, PolicyFile, Protocol, Registration, RequestBinding, Role,
+    Rule, SamlIdp, Sessions, Tls, Tokens, Upstream,
+};

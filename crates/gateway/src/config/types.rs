@@ -1,0 +1,285 @@
+//! The configuration as the rest of the gateway sees it: parsed, cross-checked, defaults filled in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use oauth::Secret;
+use serde::Serialize;
+use url::Url;
+
+use super::ids::{IdpId, UpstreamId};
+use super::master_key::MasterKey;
+use super::public_url::PublicUrl;
+
+/// A whole, valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from; `None` for text.
+    pub file: Option<PathBuf>,
+    /// The folder that relative paths start from.
+    pub base_dir: PathBuf,
+    /// Where browsers and MCP clients reach Doorward; also the issuer.
+    pub public_url: PublicUrl,
+    /// The socket to listen on.
+    pub listen: SocketAddr,
+    /// Certificate and key, if Doorward itself ends TLS.
+    pub tls: Option<Tls>,
+    /// The folder of the database and the journal.
+    pub data_dir: PathBuf,
+    /// The key that seals every other key in the store.
+    pub master_key: MasterKey,
+    /// Where people sign in; at least one.
+    pub identity_providers: BTreeMap<IdpId, IdentityProvider>,
+    /// The MCP servers behind Doorward; at least one.
+    pub upstreams: BTreeMap<UpstreamId, Upstream>,
+    /// Who a person is, from their groups.
+    pub roles: BTreeMap<String, Role>,
+    /// What a role may do.
+    pub grants: Vec<Rule>,
+    /// What a role may not do, whatever the grants say.
+    pub denies: Vec<Rule>,
+    /// Cedar files, with their text.
+    pub policy_files: Vec<PolicyFile>,
+    /// Clients that are registered here, by `client_id`.
+    pub clients: BTreeMap<String, Client>,
+    /// Dynamic client registration (RFC 7591).
+    pub registration: Registration,
+    /// Browser sessions.
+    pub sessions: Sessions,
+    /// Lifetimes of what the authorization server issues.
+    pub tokens: Tokens,
+    /// The audit trail.
+    pub audit: Audit,
+    /// Caps and deadlines of the listener.
+    pub limits: Limits,
+}
+
+/// PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate chain, leaf first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// A place where people sign in.
+#[derive(Clone, Debug)]
+pub struct IdentityProvider {
+    /// Its id, part of its URLs.
+    pub id: IdpId,
+    /// The name on the sign-in page; the id where none is given.
+    pub name: String,
+    /// SAML or OpenID Connect.
+    pub protocol: Protocol,
+}
+
+/// How an identity provider is spoken to.
+#[derive(Clone, Debug)]
+pub enum Protocol {
+    /// SAML 2.0 Web Browser SSO.
+    Saml(SamlIdp),
+    /// OpenID Connect, authorization code with PKCE.
+    Oidc(OidcIdp),
+}
+
+/// Where SAML metadata comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetadataSource {
+    /// Fetched at start and again before it expires.
+    Url(Url),
+    /// Read at start.
+    File(PathBuf),
+}
+
+/// The binding of the AuthnRequest (SAML bindings sections 3.4 and 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestBinding {
+    /// HTTP-Redirect.
+    Redirect,
+    /// HTTP-POST.
+    Post,
+}
+
+/// A SAML identity provider.
+#[derive(Clone, Debug)]
+pub struct SamlIdp {
+    /// Where its metadata comes from.
+    pub metadata: MetadataSource,
+    /// Which entity, where the metadata holds several.
+    pub entity_id: Option<String>,
+    /// The attribute that lists the person's groups, by `Name` or `FriendlyName`.
+    pub groups_attribute: String,
+    /// The attribute with the user name; `None`: the NameID.
+    pub username_attribute: Option<String>,
+    /// The attribute with the e-mail address; `None`: the usual names are tried.
+    pub email_attribute: Option<String>,
+    /// The attribute with the display name; `None`: the usual names are tried.
+    pub name_attribute: Option<String>,
+    /// Whether AuthnRequests are signed.
+    pub sign_requests: bool,
+    /// The binding of the AuthnRequest.
+    pub request_binding: RequestBinding,
+    /// Ask the IdP to authenticate again even if it has a session.
+    pub force_authn: bool,
+    /// The `NameIDPolicy` format to ask for; `None`: the IdP chooses.
+    pub name_id_format: Option<String>,
+    /// `RequestedAuthnContext` class references; empty: none asked.
+    pub authn_context: Vec<String>,
+    /// Accept a response that no request of ours asked for.
+    pub allow_idp_initiated: bool,
+}
+
+/// An OpenID provider.
+#[derive(Clone, Debug)]
+pub struct OidcIdp {
+    /// The issuer, exactly as written: it is compared byte by byte.
+    pub issuer: String,
+    /// Our client id there.
+    pub client_id: String,
+    /// Our client secret there; `None`: a public client with PKCE only.
+    pub client_secret: Option<Secret<String>>,
+    /// The scopes to ask for; `openid` is among them.
+    pub scopes: Vec<String>,
+    /// The claim that lists the person's groups.
+    pub groups_claim: String,
+    /// The claim with the user name.
+    pub username_claim: String,
+    /// The claim with the e-mail address.
+    pub email_claim: String,
+    /// The claim with the display name.
+    pub name_claim: String,
+}
+
+/// An MCP server behind Doorward.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Its id, part of its URL.
+    pub id: UpstreamId,
+    /// The name on the consent page; the id where none is given.
+    pub name: String,
+    /// Its MCP endpoint.
+    pub url: Url,
+    /// A host name of its own, lower case, without port.
+    pub host: Option<String>,
+    /// The canonical resource identifier (RFC 8707): `{public_url}/{id}/mcp`, or `https://{host}/mcp`.
+    pub resource: String,
+    /// The scopes that its metadata offers.
+    pub scopes: Vec<String>,
+    /// How long a reply may take to begin.
+    pub timeout: Duration,
+    /// Who may sign in for it; all of them where the file names none.
+    pub identity_providers: BTreeSet<IdpId>,
+}
+
+/// Who has a role. A person has it when one of `groups` or `users` fits, and the sign-in came from one of `identity_providers`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Group names, compared exactly; `*` is everybody who signed in.
+    pub groups: Vec<String>,
+    /// User names or e-mail addresses.
+    pub users: Vec<String>,
+    /// Empty: every identity provider.
+    pub identity_providers: BTreeSet<IdpId>,
+}
+
+/// One entry of `grants` or `denies`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The roles it is about.
+    pub roles: Vec<String>,
+    /// The upstreams it is about; empty: all of them.
+    pub upstreams: Vec<UpstreamId>,
+    /// Patterns of tool names.
+    pub tools: Vec<String>,
+    /// Patterns of resource URIs.
+    pub resources: Vec<String>,
+    /// Patterns of prompt names.
+    pub prompts: Vec<String>,
+    /// Grants only: only tools whose annotations say `readOnlyHint: true`.
+    pub read_only: bool,
+    /// `doorward.yaml:31`, for the audit trail and `policy explain`.
+    pub source: Option<String>,
+}
+
+/// A Cedar file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFile {
+    /// Its path as written in the configuration.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// A client that is registered in the configuration.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its `client_id`.
+    pub id: String,
+    /// The name on the consent page; the id where none is given.
+    pub name: String,
+    /// Its redirect URIs; at least one.
+    pub redirect_uris: Vec<String>,
+    /// Its secret; `None`: a public client.
+    pub secret: Option<Secret<String>>,
+}
+
+/// Dynamic client registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Whether clients may register themselves.
+    pub dynamic: bool,
+    /// Hosts that a redirect URI may name, lower case; empty: any https host, loopback and known private schemes.
+    pub allowed_redirect_hosts: Vec<String>,
+}
+
+/// Browser sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sessions {
+    /// From sign-in to the end, whatever happens.
+    pub lifetime: Duration,
+    /// From the last use to the end.
+    pub idle: Duration,
+}
+
+/// Lifetimes of what the authorization server issues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// Access tokens; one hour at most.
+    pub access: Duration,
+    /// Refresh token families.
+    pub refresh: Duration,
+    /// How long a used refresh token still gives its successor, for a client that races itself.
+    pub refresh_grace: Duration,
+    /// Authorization codes; ten minutes at most.
+    pub code: Duration,
+}
+
+/// The audit trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// The folder of the journal.
+    pub dir: PathBuf,
+}
+
+/// Caps and deadlines of the listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest request body, in bytes.
+    pub body: usize,
+    /// The largest header section, in bytes.
+    pub header_bytes: usize,
+    /// The largest number of header fields.
+    pub headers: usize,
+    /// The largest number of connections of one address.
+    pub connections_per_address: usize,
+    /// How long the header section may take.
+    pub header_timeout: Duration,
+    /// How long the body may take.
+    pub body_timeout: Duration,
+    /// How long a connection may be idle.
+    pub idle_timeout: Duration,
+}
