@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use aws_lc_rs::constant_time;
 use zeroize::Zeroize;
 
 /// Holds a secret: no `Display`, a redacting `Debug`, no serialisation, overwritten when dropped.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
@@ -19,6 +20,21 @@ impl<T: Zeroize> Secret<T> {
         &self.0
     }
 }
+
+impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
+    /// Whether the secret equals `other`, in a time that depends on the lengths only.
+    pub fn equals(&self, other: &[u8]) -> bool {
+        constant_time::verify_slices_are_equal(self.0.as_ref(), other).is_ok()
+    }
+}
+
+impl<T: Zeroize + AsRef<[u8]>> PartialEq for Secret<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.equals(other.0.as_ref())
+    }
+}
+
+impl<T: Zeroize + AsRef<[u8]>> Eq for Secret<T> {}
 
 impl<T: Zeroize> fmt::Debug for Secret<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
