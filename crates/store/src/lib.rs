@@ -1,1 +1,50 @@
-//! Doorward: see ARCHITECTURE.md.
+//! What Doorward remembers: people, browser sessions, sign-ins under way, codes, grants, clients, consents, keys.
+//!
+//! Owns every SQL statement of the project, and the sealing of what must not lie readable in a database. One file per
+//! aggregate; each adds methods to the one concrete [`Store`].
+//!
+//! Invariants:
+//! - A thing that may happen once is one SQL statement (`UPDATE … WHERE … IS NULL RETURNING`), so that its replay safety
+//!   can be seen, does not depend on a lock in memory, and survives a restart.
+//! - Bearer values are never stored: only their SHA-256, or nothing where the value can be derived again.
+//! - Secrets that must be read back (keys, the PKCE verifier of a sign-in) are sealed under the master key, bound to
+//!   their table, column and row.
+//! - An error is never an answer: no method turns a failing database into "not found" or "not revoked".
+//!
+//! The SQL is written to run on PostgreSQL as well. Time comes in as an argument; only identifiers and the nonces of
+//! sealing draw randomness here.
+
+mod authorization;
+mod clients;
+mod codes;
+mod consents;
+mod database;
+mod error;
+mod grants;
+mod hash;
+mod ids;
+mod keys;
+mod once;
+mod prune;
+mod refresh;
+mod seal;
+mod sessions;
+mod time;
+mod users;
+
+pub use authorization::{Advanced, AuthorizationRequest, Loaded, NewAuthorizationRequest, Purpose, SignInProtocol, SignInState, Stage};
+pub use clients::{Client, NewClient};
+pub use codes::{NewCode, RedeemedCode, Redemption};
+pub use consents::Consent;
+pub use database::{Location, Options, Store};
+pub use error::StoreError;
+pub use grants::{Grant, GrantsOf, LiveGrant, NewGrant, RevokeReason};
+pub use hash::{Hash, sha256};
+pub use ids::{AuthorizationRequestId, BrowserSessionId, ClientId, GrantId, InvalidId, UserId};
+pub use keys::{NewSigningKey, StoredKey};
+pub use once::OnceKind;
+pub use prune::Pruned;
+pub use refresh::{NewRefreshToken, Rotation, RotationRequest};
+pub use seal::SealingKey;
+pub use sessions::{BrowserSession, IdpSession, NewBrowserSession};
+pub use users::{Created, NewIdentity, User};

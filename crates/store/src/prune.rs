@@ -1,0 +1,53 @@
+//! Forgetting what is over: in bounded batches, so that no write waits long behind it.
+//!
+//! Nothing is pruned that a check still needs: a code stays a day for its replay to be noticed, a refresh token stays
+//! until it would have expired, an assertion id until the assertion itself is refused for its age.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::time::micros;
+use crate::{Store, StoreError};
+
+/// Rows of one table that one call removes at most.
+const BATCH: u32 = 500;
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// What one call removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Rows in all.
+    pub rows: u64,
+    /// Whether a table had more than one batch: call again.
+    pub more: bool,
+}
+
+/// Each statement takes the instant before which a row is over, and the batch size. Tokens go before their grants.
+const STATEMENTS: &[(&str, SignedDuration)] = &[
+    ("DELETE FROM used_once WHERE (kind, key_hash) IN (SELECT kind, key_hash FROM used_once WHERE expires_at < $1 LIMIT $2)", HOUR),
+    ("DELETE FROM authorization_requests WHERE id IN (SELECT id FROM authorization_requests WHERE expires_at < $1 LIMIT $2)", HOUR),
+    ("DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes WHERE expires_at < $1 LIMIT $2)", DAY),
+    ("DELETE FROM browser_sessions WHERE id IN (SELECT id FROM browser_sessions WHERE expires_at < $1 LIMIT $2)", DAY),
+    ("DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at < $1 LIMIT $2)", HOUR),
+    (
+        "DELETE FROM grants WHERE id IN (SELECT g.id FROM grants g WHERE g.last_used_at < $1
+             AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = g.id) LIMIT $2)",
+        MONTH,
+    ),
+    ("DELETE FROM clients WHERE id IN (SELECT id FROM clients WHERE expires_at < $1 LIMIT $2)", HOUR),
+];
+
+impl Store {
+    /// Removes what has been over for a while. Meant to be called every few minutes, and again at once while `more`.
+    pub async fn prune(&self, now: Timestamp) -> Result<Pruned, StoreError> {
+        let mut pruned = Pruned::default();
+        for (statement, keep) in STATEMENTS {
+            let before = now.checked_sub(*keep).unwrap_or(Timestamp::MIN);
+            let removed = sqlx::query(*statement).bind(micros(before)).bind(BATCH).execute(self.writer()).await?.rows_affected();
+            pruned.rows += removed;
+            pruned.more |= removed == u64::from(BATCH);
+        }
+        Ok(pruned)
+    }
+}
