@@ -33,7 +33,7 @@ pub struct RoleRule {
 pub struct Grant {
     /// The roles that get it.
     pub roles: Vec<String>,
-    /// The upstreams it is for; empty: all of them.
+    /// The upstreams it is for; `*` is all of them.
     pub upstreams: Vec<String>,
     /// Patterns of tool names; `*` stands for any characters, everything else for itself.
     pub tools: Vec<String>,
@@ -52,7 +52,7 @@ pub struct Grant {
 pub struct Deny {
     /// The roles it hits.
     pub roles: Vec<String>,
-    /// The upstreams it is for; empty: all of them.
+    /// The upstreams it is for; `*` is all of them.
     pub upstreams: Vec<String>,
     /// Patterns of tool names.
     pub tools: Vec<String>,

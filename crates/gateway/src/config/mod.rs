@@ -6,17 +6,27 @@
 //! Invariants: every problem is collected, none stops the others; a [`Config`] exists only if there is none.
 //! No value of a `Config` is "maybe wrong": addresses, durations and names are parsed. Secrets are [`oauth::Secret`].
 
+mod check;
+mod file;
 mod ids;
+mod load;
 mod master_key;
+mod path;
 mod problem;
 mod public_url;
+mod quantity;
+mod resolve;
+mod substitute;
+mod tree;
 mod types;
 
+pub use file::schema;
 pub use ids::{IdpId, NameError, UpstreamId};
+pub use load::load;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use problem::{Position, Problem, ProblemKind};
 pub use public_url::{PublicUrl, PublicUrlError};
 pub use types::{
     Audit, Client, Config, IdentityProvider, Limits, MetadataSource, OidcIdp, PolicyFile, Protocol, Registration, RequestBinding, Role,
-    Rule, SamlIdp, Sessions, Tls, Tokens, Upstream,
+    Rule, SamlIdp, Sessions, Tls, Tokens, Upstream, UpstreamChoice,
 };

@@ -186,13 +186,22 @@ pub struct Role {
     pub identity_providers: BTreeSet<IdpId>,
 }
 
+/// Which upstreams a rule is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamChoice {
+    /// `*`: all of them.
+    All,
+    /// These.
+    Named(Vec<UpstreamId>),
+}
+
 /// One entry of `grants` or `denies`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The roles it is about.
     pub roles: Vec<String>,
-    /// The upstreams it is about; empty: all of them.
-    pub upstreams: Vec<UpstreamId>,
+    /// The upstreams it is about.
+    pub upstreams: UpstreamChoice,
     /// Patterns of tool names.
     pub tools: Vec<String>,
     /// Patterns of resource URIs.

@@ -1,0 +1,123 @@
+//! The whole way from text to [`Config`].
+
+use std::path::Path;
+
+use super::path::{self, Positions};
+use super::problem::{Problem, ProblemKind};
+use super::resolve::{Origin, Resolver, resolve};
+use super::types::{Config, UpstreamChoice};
+use super::{check, file, substitute, tree};
+
+/// The largest configuration file.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Reads and checks a configuration file. The error lists every problem, in the order of the file.
+pub fn load(file: &Path) -> Result<Config, Vec<Problem>> {
+    let unreadable = |reason: String| {
+        let message = format!("cannot read the configuration: {reason}");
+        let file = Some(file.display().to_string());
+        vec![Problem { kind: ProblemKind::Unreadable, path: String::new(), file, position: None, message }]
+    };
+    let size = std::fs::metadata(file).map_err(|error| unreadable(error.to_string()))?.len();
+    if size > MAX_BYTES {
+        return Err(unreadable(format!("it is larger than {MAX_BYTES} bytes")));
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+    let base_dir = file.parent().unwrap_or(Path::new(""));
+    read(&text, &Origin { file: Some(file), base_dir }, &|name| std::env::var(name).ok())
+}
+
+impl Config {
+    /// Checks a configuration that is given as text; relative paths start from `base_dir`.
+    pub fn from_yaml(text: &str, base_dir: &Path) -> Result<Self, Vec<Problem>> {
+        read(text, &Origin { file: None, base_dir }, &|name| std::env::var(name).ok())
+    }
+
+    /// What the policy set is compiled from.
+    pub fn policy_source(&self) -> policy::PolicySource {
+        let names = |choice: &UpstreamChoice| match choice {
+            UpstreamChoice::All => vec!["*".to_owned()],
+            UpstreamChoice::Named(ids) => ids.iter().map(ToString::to_string).collect(),
+        };
+        let role = |(name, role): (&String, &super::types::Role)| policy::RoleRule {
+            role: name.clone(),
+            groups: role.groups.clone(),
+            users: role.users.clone(),
+            idps: role.identity_providers.iter().map(ToString::to_string).collect(),
+        };
+        let grant = |rule: &super::types::Rule| policy::Grant {
+            roles: rule.roles.clone(),
+            upstreams: names(&rule.upstreams),
+            tools: rule.tools.clone(),
+            resources: rule.resources.clone(),
+            prompts: rule.prompts.clone(),
+            read_only: rule.read_only,
+            source: rule.source.clone(),
+        };
+        let deny = |rule: &super::types::Rule| policy::Deny {
+            roles: rule.roles.clone(),
+            upstreams: names(&rule.upstreams),
+            tools: rule.tools.clone(),
+            resources: rule.resources.clone(),
+            prompts: rule.prompts.clone(),
+            source: rule.source.clone(),
+        };
+        policy::PolicySource {
+            roles: self.roles.iter().map(role).collect(),
+            grants: self.grants.iter().map(grant).collect(),
+            denies: self.denies.iter().map(deny).collect(),
+            cedar: self.policy_files.iter().map(|file| policy::CedarFile { name: file.name.clone(), text: file.text.clone() }).collect(),
+            upstreams: self.upstreams.keys().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// Text to configuration; `variable` looks up the environment.
+pub(super) fn read(text: &str, origin: &Origin<'_>, variable: &dyn Fn(&str) -> Option<String>) -> Result<Config, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let config = collect(text, origin, variable, &mut problems);
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        Some(_) | None => Err(settle(problems, origin)),
+    }
+}
+
+fn collect(text: &str, origin: &Origin<'_>, variable: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<Problem>) -> Option<Config> {
+    let mut root = tree::parse(text).map_err(|problem| problems.push(problem)).ok()?;
+    substitute::replace_all(&mut root, "", &substitute::Sources { variable, base_dir: origin.base_dir }, problems);
+    let fitting = check::check(&file::schema(), &root, problems);
+    let positions = Positions::of(&root);
+    let file = serde_json::from_value(fitting).map_err(|error| problems.push(misfit(&error))).ok()?;
+    let origin = Origin { file: origin.file, base_dir: origin.base_dir };
+    resolve(file, &mut Resolver { origin, positions: &positions, problems })
+}
+
+/// The schema let something through that the types do not take: a fault of ours, but never a start.
+fn misfit(error: &serde_json::Error) -> Problem {
+    let message = format!("does not fit the configuration: {error}");
+    Problem { kind: ProblemKind::WrongType, path: String::new(), file: None, position: None, message }
+}
+
+/// Drops what only follows from an earlier problem, names the file, and sorts by place.
+fn settle(problems: Vec<Problem>, origin: &Origin<'_>) -> Vec<Problem> {
+    let mut kept: Vec<Problem> = Vec::new();
+    for mut problem in problems {
+        let follows = kept.iter().any(|earlier| {
+            let covers = if earlier.kind == ProblemKind::WrongType {
+                path::is_within(&problem.path, &earlier.path)
+            } else {
+                problem.path == earlier.path
+            };
+            covers && !earlier.path.is_empty()
+        });
+        if !follows {
+            problem.file = problem.file.or_else(|| origin.file.map(|file| file.display().to_string()));
+            kept.push(problem);
+        }
+    }
+    kept.sort_by(|left, right| (&left.file, left.position).cmp(&(&right.file, right.position)));
+    kept
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! Golden pairs: a bad file and the exact list of its problems; and every example of the repository.
+
+use std::path::Path;
+
+use super::super::resolve::Origin;
+use super::read;
+
+fn variable(name: &str) -> Option<String> {
+    match name {
+        "SET" => Some("value".to_owned()),
+        "EMPTY" => Some(String::new()),
+        "PORT" => Some("9999".to_owned()),
+        "TRUE" => Some("true".to_owned()),
+        _ => None,
+    }
+}
+
+/// Each `testdata/config/NAME.yaml` has a `NAME.problems` beside it. `UPDATE_GOLDENS=1` writes them anew.
+#[test]
+fn bad_files_give_exactly_their_problems() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/config");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        seen += 1;
+        let text = std::fs::read_to_string(&file).unwrap();
+        let origin = Origin { file: Some(Path::new("doorward.yaml")), base_dir: &folder };
+        let found = match read(&text, &origin, &variable) {
+            Ok(_) => "no problems\n".to_owned(),
+            Err(problems) => problems.iter().fold(String::new(), |all, problem| format!("{all}{problem}\n")),
+        };
+        let found = found.replace(&format!("{}/", folder.display()), "");
+        let golden = file.with_extension("problems");
+        if std::env::var_os("UPDATE_GOLDENS").is_some() {
+            std::fs::write(&golden, &found).unwrap();
+        }
+        assert_eq!(found, std::fs::read_to_string(&golden).unwrap_or_default(), "{}", file.display());
+    }
+    assert!(seen >= 10, "only {seen} golden files");
+}
+
+/// A configuration that is right, in as few lines as it goes.
+#[test]
+fn a_small_file_gets_every_default() {
+    let text = "public_url: http://localhost:8080\nidentity_providers: { idp: { oidc: { issuer: 'https://idp.example.com', client_id: doorward } } }\nupstreams: { crm: { url: 'http://127.0.0.1:9000/mcp' } }\n";
+    let config = super::Config::from_yaml(text, Path::new("/etc/doorward")).unwrap();
+    assert_eq!(config.public_url.issuer(), "http://localhost:8080");
+    assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.data_dir, Path::new("/etc/doorward/data"));
+    assert_eq!(config.audit.dir, Path::new("/etc/doorward/data/audit"));
+    assert_eq!(config.upstreams["crm"].resource, "http://localhost:8080/crm/mcp");
+    assert_eq!(config.upstreams["crm"].identity_providers.len(), 1);
+    assert_eq!(config.tokens.access, std::time::Duration::from_mins(15));
+    assert_eq!(config.limits.body, 4 << 20);
+}

@@ -1,0 +1,146 @@
+//! `identity_providers`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oauth::Secret;
+use url::Url;
+
+use super::super::file::{FileBinding, FileIdp, FileOidc, FileSaml};
+use super::super::ids::IdpId;
+use super::super::path;
+use super::super::problem::ProblemKind;
+use super::super::public_url::is_loopback;
+use super::super::types::{IdentityProvider, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp};
+use super::{Named, Resolver};
+
+impl Resolver<'_> {
+    pub(super) fn identity_providers(&mut self, file: Option<BTreeMap<String, FileIdp>>) -> Named<IdpId, IdentityProvider> {
+        let mut named = Named { entries: BTreeMap::new(), known: Vec::new() };
+        let Some(file) = file else { return named };
+        if file.is_empty() {
+            self.invalid("identity_providers", "at least one identity provider is needed");
+        }
+        for (name, idp) in file {
+            let at = path::key("identity_providers", &name);
+            let id = self.parsed(&at, IdpId::parse(&name));
+            let protocol = self.protocol(&at, idp.saml, idp.oidc);
+            if let (Some(id), Some(protocol)) = (id, protocol) {
+                let provider = IdentityProvider { id: id.clone(), name: idp.name.unwrap_or_else(|| name.clone()), protocol };
+                named.entries.insert(id, provider);
+            }
+            named.known.push(name);
+        }
+        named
+    }
+
+    fn protocol(&mut self, at: &str, saml: Option<FileSaml>, oidc: Option<FileOidc>) -> Option<Protocol> {
+        match (saml, oidc) {
+            (Some(saml), None) => self.saml(&path::key(at, "saml"), saml).map(Protocol::Saml),
+            (None, Some(oidc)) => self.oidc(&path::key(at, "oidc"), oidc).map(Protocol::Oidc),
+            (Some(_), Some(_)) | (None, None) => {
+                self.report(ProblemKind::ConflictingKeys, at, "needs exactly one of saml and oidc");
+                None
+            }
+        }
+    }
+
+    fn saml(&mut self, at: &str, file: FileSaml) -> Option<SamlIdp> {
+        let metadata = match (&file.metadata, &file.metadata_file) {
+            (Some(text), None) => self.secure_url(&path::key(at, "metadata"), text).map(MetadataSource::Url),
+            (None, Some(text)) => Some(MetadataSource::File(self.existing_file(&path::key(at, "metadata_file"), text))),
+            (Some(_), Some(_)) | (None, None) => {
+                self.report(ProblemKind::ConflictingKeys, at, "needs exactly one of metadata and metadata_file");
+                None
+            }
+        };
+        self.not_empty(&path::key(at, "groups_attribute"), &file.groups_attribute);
+        Some(SamlIdp {
+            metadata: metadata?,
+            entity_id: file.entity_id,
+            groups_attribute: file.groups_attribute,
+            username_attribute: file.username_attribute,
+            email_attribute: file.email_attribute,
+            name_attribute: file.name_attribute,
+            sign_requests: file.sign_requests,
+            request_binding: match file.request_binding {
+                FileBinding::Redirect => RequestBinding::Redirect,
+                FileBinding::Post => RequestBinding::Post,
+            },
+            force_authn: file.force_authn,
+            name_id_format: file.name_id_format,
+            authn_context: file.authn_context,
+            allow_idp_initiated: file.allow_idp_initiated,
+        })
+    }
+
+    fn oidc(&mut self, at: &str, file: FileOidc) -> Option<OidcIdp> {
+        let issuer_path = path::key(at, "issuer");
+        let issuer = file.issuer.filter(|text| self.issuer(&issuer_path, text));
+        let client_id = file.client_id.inspect(|text| self.not_empty(&path::key(at, "client_id"), text));
+        let secret_path = path::key(at, "client_secret");
+        let client_secret = file.client_secret.inspect(|text| self.not_empty(&secret_path, text)).map(Secret::new);
+        let scopes_path = path::key(at, "scopes");
+        self.scopes(&scopes_path, &file.scopes);
+        if !file.scopes.iter().any(|scope| scope == "openid") {
+            self.invalid(&scopes_path, "openid must be among the scopes");
+        }
+        let claims = [
+            ("groups_claim", &file.groups_claim),
+            ("username_claim", &file.username_claim),
+            ("email_claim", &file.email_claim),
+            ("name_claim", &file.name_claim),
+        ];
+        for (key, claim) in claims {
+            self.not_empty(&path::key(at, key), claim);
+        }
+        Some(OidcIdp {
+            issuer: issuer?,
+            client_id: client_id?,
+            client_secret,
+            scopes: file.scopes,
+            groups_claim: file.groups_claim,
+            username_claim: file.username_claim,
+            email_claim: file.email_claim,
+            name_claim: file.name_claim,
+        })
+    }
+
+    /// An issuer is a https URL without query and fragment (OpenID Connect Discovery section 3).
+    fn issuer(&mut self, at: &str, text: &str) -> bool {
+        let Some(url) = self.secure_url(at, text) else { return false };
+        if url.query().is_some() || url.fragment().is_some() {
+            self.invalid(at, "an issuer has no query and no fragment");
+            return false;
+        }
+        if text.ends_with("/.well-known/openid-configuration") {
+            self.invalid(at, "write the issuer, not its discovery document: leave out /.well-known/openid-configuration");
+            return false;
+        }
+        true
+    }
+
+    /// https, or http on loopback; no user name or password.
+    fn secure_url(&mut self, at: &str, text: &str) -> Option<Url> {
+        let url = self.parsed(at, Url::parse(text).map_err(|_| "not an absolute URL"))?;
+        let secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+        if !secure {
+            self.invalid(at, "must begin with https://; http:// is allowed only for loopback");
+            return None;
+        }
+        self.without_credentials(at, url)
+    }
+
+    /// The ids in a list that must all be defined; an absent list is all of them.
+    pub(super) fn idp_choice(&mut self, at: &str, list: Option<Vec<String>>, known: &[&str]) -> BTreeSet<IdpId> {
+        let Some(list) = list else { return known.iter().filter_map(|name| IdpId::parse(name).ok()).collect() };
+        if list.is_empty() {
+            self.invalid(at, "an empty list shuts everybody out; leave the key out for every identity provider");
+        }
+        let mut chosen = BTreeSet::new();
+        for (number, name) in list.iter().enumerate() {
+            self.known_name(&path::index(at, number), "identity provider", name, known);
+            chosen.extend(IdpId::parse(name).ok());
+        }
+        chosen
+    }
+}
