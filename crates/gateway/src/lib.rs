@@ -9,6 +9,7 @@ pub mod authserver;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod cookies;
 pub mod keys;
 pub mod listener;
 pub mod login;
