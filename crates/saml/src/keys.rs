@@ -1,0 +1,183 @@
+//! Public keys of identity providers, private keys of the service provider.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey};
+use aws_lc_rs::signature::{self, KeyPair, ParsedPublicKey, RsaKeyPair};
+use jiff::Timestamp;
+use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+use crate::error::{KeyError, MetadataError};
+use crate::names;
+
+/// A certificate whose key may sign for an identity provider. Only the key counts: metadata pins it, so names, chains and
+/// dates of the certificate are not looked at (SAML V2.0 Metadata Interoperability Profile, section 2.6.1).
+#[derive(Clone)]
+pub struct SigningCertificate {
+    der: Vec<u8>,
+    not_after: Option<Timestamp>,
+    key: VerificationKey,
+}
+
+#[derive(Clone)]
+enum VerificationKey {
+    Rsa {
+        sha256: Arc<ParsedPublicKey>,
+        sha384: Arc<ParsedPublicKey>,
+        sha512: Arc<ParsedPublicKey>,
+    },
+    /// A key that fits one algorithm, named by its URI.
+    Ecdsa {
+        algorithm: &'static str,
+        key: Arc<ParsedPublicKey>,
+    },
+}
+
+impl SigningCertificate {
+    /// Takes an X.509 certificate in DER; gives `None` if its key is of a kind or size that is not accepted.
+    pub fn from_der(der: &[u8]) -> Result<Option<SigningCertificate>, MetadataError> {
+        let certificate = parse_certificate(der).ok_or(MetadataError::CertificateInvalid)?;
+        let bytes = certificate.public_key().subject_public_key.data.as_ref();
+        let key = match certificate.public_key().parsed().map_err(|_| MetadataError::CertificateInvalid)? {
+            PublicKey::RSA(rsa) if (2048..=8192).contains(&modulus_bits(rsa.modulus)) => VerificationKey::rsa(bytes),
+            PublicKey::EC(point) => VerificationKey::ecdsa(point.data()),
+            _ => None,
+        };
+        let not_after = Timestamp::from_second(certificate.validity().not_after.timestamp()).ok();
+        Ok(key.map(|key| SigningCertificate { der: der.to_vec(), not_after, key }))
+    }
+
+    /// The certificate in DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The SHA-256 fingerprint in lower-case hex, as administrators compare it.
+    pub fn fingerprint(&self) -> String {
+        hex(digest(&SHA256, &self.der).as_ref())
+    }
+
+    /// When the certificate says that it ends. Worth a warning to the administrator, never a reason to refuse.
+    pub fn not_after(&self) -> Option<Timestamp> {
+        self.not_after
+    }
+
+    /// Whether `signature` is this key's signature of `message` by the algorithm of that URI.
+    pub(crate) fn verifies(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
+        let key = match &self.key {
+            VerificationKey::Rsa { sha256, .. } if algorithm == names::RSA_SHA256 => sha256,
+            VerificationKey::Rsa { sha384, .. } if algorithm == names::RSA_SHA384 => sha384,
+            VerificationKey::Rsa { sha512, .. } if algorithm == names::RSA_SHA512 => sha512,
+            VerificationKey::Ecdsa { algorithm: own, key } if algorithm == *own => key,
+            VerificationKey::Rsa { .. } | VerificationKey::Ecdsa { .. } => return false,
+        };
+        key.verify_sig(message, signature).is_ok()
+    }
+}
+
+impl VerificationKey {
+    fn rsa(pkcs1: &[u8]) -> Option<VerificationKey> {
+        let parse = |parameters: &'static signature::RsaParameters| ParsedPublicKey::new(parameters, pkcs1).ok().map(Arc::new);
+        Some(VerificationKey::Rsa {
+            sha256: parse(&signature::RSA_PKCS1_2048_8192_SHA256)?,
+            sha384: parse(&signature::RSA_PKCS1_2048_8192_SHA384)?,
+            sha512: parse(&signature::RSA_PKCS1_2048_8192_SHA512)?,
+        })
+    }
+
+    /// An uncompressed point; its length says the curve, and the curve fixes the digest.
+    fn ecdsa(point: &[u8]) -> Option<VerificationKey> {
+        let (algorithm, parameters): (&'static str, &'static signature::EcdsaVerificationAlgorithm) = match point.len() {
+            65 => (names::ECDSA_SHA256, &signature::ECDSA_P256_SHA256_FIXED),
+            97 => (names::ECDSA_SHA384, &signature::ECDSA_P384_SHA384_FIXED),
+            133 => (names::ECDSA_SHA512, &signature::ECDSA_P521_SHA512_FIXED),
+            _ => return None,
+        };
+        ParsedPublicKey::new(parameters, point).ok().map(|key| VerificationKey::Ecdsa { algorithm, key: Arc::new(key) })
+    }
+}
+
+impl PartialEq for SigningCertificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for SigningCertificate {}
+
+impl fmt::Debug for SigningCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningCertificate(sha256:{})", self.fingerprint())
+    }
+}
+
+/// An RSA key of the service provider: signs requests, decrypts assertions. Cheap to clone; never printed.
+#[derive(Clone)]
+pub struct SpKey {
+    signing: Arc<RsaKeyPair>,
+    decryption: Arc<OaepPrivateDecryptingKey>,
+    certificate: Option<Arc<[u8]>>,
+}
+
+impl SpKey {
+    /// Takes an RSA private key as PKCS#8 DER and the X.509 certificate (DER) that publishes it.
+    pub fn from_pkcs8(der: &[u8], certificate_der: Vec<u8>) -> Result<SpKey, KeyError> {
+        let mut key = SpKey::for_decryption(der)?;
+        let certificate = parse_certificate(&certificate_der).ok_or(KeyError::CertificateInvalid)?;
+        if certificate.public_key().subject_public_key.data.as_ref() != key.signing.public_key().as_ref() {
+            return Err(KeyError::CertificateMismatch);
+        }
+        key.certificate = Some(certificate_der.into());
+        Ok(key)
+    }
+
+    /// Takes an RSA private key as PKCS#8 DER; the key decrypts but neither signs nor appears in metadata.
+    pub fn for_decryption(der: &[u8]) -> Result<SpKey, KeyError> {
+        let signing = RsaKeyPair::from_pkcs8(der).map_err(|_| KeyError::KeyInvalid)?;
+        let decryption = PrivateDecryptingKey::from_pkcs8(der).and_then(|key| OaepPrivateDecryptingKey::new(key).map_err(Into::into));
+        let decryption = decryption.map_err(|_| KeyError::KeyInvalid)?;
+        Ok(SpKey { signing: Arc::new(signing), decryption: Arc::new(decryption), certificate: None })
+    }
+
+    /// The certificate in DER, if the key has one.
+    pub fn certificate_der(&self) -> Option<&[u8]> {
+        self.certificate.as_deref()
+    }
+
+    pub(crate) fn signing(&self) -> &RsaKeyPair {
+        &self.signing
+    }
+
+    pub(crate) fn decryption(&self) -> &OaepPrivateDecryptingKey {
+        &self.decryption
+    }
+}
+
+impl fmt::Debug for SpKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SpKey(…)")
+    }
+}
+
+fn parse_certificate(der: &[u8]) -> Option<X509Certificate<'_>> {
+    match X509Certificate::from_der(der) {
+        Ok(([], certificate)) => Some(certificate),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+fn modulus_bits(modulus: &[u8]) -> usize {
+    let significant = modulus.iter().position(|byte| *byte != 0).and_then(|at| modulus.get(at..)).unwrap_or_default();
+    significant.first().map_or(0, |top| significant.len() * 8 - top.leading_zeros() as usize)
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

@@ -1,0 +1,135 @@
+//! Authentication requests (SAML core 3.4.1), by Redirect (bindings 3.4) and POST (bindings 3.5).
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use jiff::Timestamp;
+use url::Url;
+
+use crate::encoding::{encode_base64, escape_xml, percent_encode};
+use crate::error::RequestError;
+use crate::instant;
+use crate::keys::hex;
+use crate::names::{BINDING_POST, RSA_SHA256, SAML, SAMLP};
+use crate::sign::{sign_bytes, sign_enveloped};
+use crate::sp::ServiceProvider;
+
+/// A request to sign a person in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthnRequest {
+    /// Its id, which the response must name: `_` and 32 hex digits.
+    pub id: String,
+    /// The present.
+    pub issue_instant: Timestamp,
+    /// The sign-in address of the identity provider.
+    pub destination: Url,
+    /// Whether the person must prove themselves again.
+    pub force_authn: bool,
+    /// Whether the identity provider must not ask the person anything.
+    pub is_passive: bool,
+    /// The wanted NameID format; any if `None`.
+    pub name_id_format: Option<String>,
+    /// The accepted authentication context classes; any if empty.
+    pub requested_authn_context: Vec<String>,
+}
+
+/// A form that the browser posts to the identity provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostForm {
+    /// Where to.
+    pub action: Url,
+    /// The field `SAMLRequest`.
+    pub saml_request: String,
+    /// The field `RelayState`.
+    pub relay_state: String,
+}
+
+impl AuthnRequest {
+    /// A plain request. `random` must come from a cryptographic source: the id is what ties the response to this sign-in.
+    pub fn new(random: [u8; 16], issue_instant: Timestamp, destination: Url) -> AuthnRequest {
+        AuthnRequest {
+            id: format!("_{}", hex(&random)),
+            issue_instant,
+            destination,
+            force_authn: false,
+            is_passive: false,
+            name_id_format: None,
+            requested_authn_context: Vec::new(),
+        }
+    }
+
+    /// The address to send the browser to. With `sign`, the query is signed with the service provider's first key.
+    pub fn redirect_url(&self, sp: &ServiceProvider, relay_state: &str, sign: bool) -> Result<Url, RequestError> {
+        check_relay_state(relay_state)?;
+        let (before, after) = self.xml(sp)?;
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        let deflated =
+            encoder.write_all([before, after].concat().as_bytes()).and_then(|()| encoder.finish()).map_err(|_| RequestError::Signing)?;
+        let mut query = format!("SAMLRequest={}", percent_encode(&encode_base64(&deflated)));
+        if !relay_state.is_empty() {
+            query.push_str("&RelayState=");
+            query.push_str(&percent_encode(relay_state));
+        }
+        if sign {
+            let key = sp.signing_key().ok_or(RequestError::NoKey)?;
+            query.push_str("&SigAlg=");
+            query.push_str(&percent_encode(RSA_SHA256));
+            // Bindings 3.4.4.1: the signature is over the query exactly as it is sent.
+            let signature = encode_base64(&sign_bytes(query.as_bytes(), key)?);
+            query.push_str("&Signature=");
+            query.push_str(&percent_encode(&signature));
+        }
+        let mut url = self.destination.clone();
+        let whole = url.query().filter(|own| !own.is_empty()).map(|own| format!("{own}&{query}")).unwrap_or(query);
+        url.set_query(Some(&whole));
+        Ok(url)
+    }
+
+    /// The form to have the browser post. With `sign`, the request carries an enveloped signature of the first key.
+    pub fn post_form(&self, sp: &ServiceProvider, relay_state: &str, sign: bool) -> Result<PostForm, RequestError> {
+        check_relay_state(relay_state)?;
+        let (before, after) = self.xml(sp)?;
+        let xml = if sign {
+            sign_enveloped(&before, &after, &self.id, sp.signing_key().ok_or(RequestError::NoKey)?)?
+        } else {
+            [before, after].concat()
+        };
+        Ok(PostForm { action: self.destination.clone(), saml_request: encode_base64(xml.as_bytes()), relay_state: relay_state.to_owned() })
+    }
+
+    /// The request as text before and after the place of the signature.
+    fn xml(&self, sp: &ServiceProvider) -> Result<(String, String), RequestError> {
+        let name = self.id.strip_prefix('_').unwrap_or_default();
+        if name.len() < 16 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(RequestError::IdInvalid);
+        }
+        let (id, instant) = (&self.id, instant::format(self.issue_instant));
+        let destination = escape_xml(self.destination.as_str());
+        let acs = escape_xml(sp.acs_url.as_str());
+        let issuer = escape_xml(sp.entity_id.as_str());
+        let force = if self.force_authn { r#" ForceAuthn="true""# } else { "" };
+        let passive = if self.is_passive { r#" IsPassive="true""# } else { "" };
+        let before = format!(
+            r#"<samlp:AuthnRequest xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="{id}" Version="2.0" IssueInstant="{instant}" Destination="{destination}"{force}{passive} ProtocolBinding="{BINDING_POST}" AssertionConsumerServiceURL="{acs}"><saml:Issuer>{issuer}</saml:Issuer>"#
+        );
+        let mut after = String::new();
+        if let Some(format) = &self.name_id_format {
+            after.push_str(&format!(r#"<samlp:NameIDPolicy Format="{}" AllowCreate="true"/>"#, escape_xml(format)));
+        }
+        if !self.requested_authn_context.is_empty() {
+            after.push_str(r#"<samlp:RequestedAuthnContext Comparison="exact">"#);
+            for class in &self.requested_authn_context {
+                after.push_str(&format!("<saml:AuthnContextClassRef>{}</saml:AuthnContextClassRef>", escape_xml(class)));
+            }
+            after.push_str("</samlp:RequestedAuthnContext>");
+        }
+        after.push_str("</samlp:AuthnRequest>");
+        Ok((before, after))
+    }
+}
+
+/// Bindings 3.4.3 and 3.5.3.
+fn check_relay_state(relay_state: &str) -> Result<(), RequestError> {
+    if relay_state.len() > 80 { Err(RequestError::RelayStateTooLong) } else { Ok(()) }
+}
