@@ -6,12 +6,20 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use http::Request;
+use hyper::body::Incoming;
 use store::{Location, SealingKey, Store, StoreError};
+use tokio::net::TcpListener;
+use tower::ServiceExt as _;
 
 use crate::clock::Clock;
 use crate::config::{Config, MasterKeyError};
+use crate::listener::tls::{self, TlsError};
+use crate::listener::{self, edge};
 use crate::outbound::{Outbound, OutboundError};
 use crate::random::Random;
+use crate::request_id::RequestContext;
+use crate::routes;
 use crate::runtime::Runtime;
 
 /// Everything that handlers share.
@@ -54,6 +62,17 @@ pub enum StartError {
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+    /// The certificate or its key cannot be read.
+    #[error("`{path}` cannot be read: {source}")]
+    TlsFile {
+        /// The file.
+        path: String,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl App {
@@ -68,4 +87,42 @@ impl App {
         let outbound = Outbound::new()?;
         Ok(Arc::new(Self { config, runtime: ArcSwap::from_pointee(runtime), store, outbound, clock, random: Random }))
     }
+}
+
+/// Serves `app` on `listener` until `shutdown` is ready, then drains.
+pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
+    let settings = listener_settings(&app.config)?;
+    let router = routes::router(Arc::clone(&app));
+    let handler = move |mut request: Request<Incoming>, context: RequestContext| {
+        let router = router.clone();
+        async move {
+            request.extensions_mut().insert(context);
+            router.oneshot(request).await.unwrap_or_else(|never| match never {})
+        }
+    };
+    listener::serve(listener, settings, handler, shutdown).await;
+    Ok(())
+}
+
+fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> {
+    let read = |path: &std::path::Path| {
+        std::fs::read(path).map_err(|source| StartError::TlsFile { path: path.display().to_string(), source })
+    };
+    let tls = match &config.tls {
+        Some(files) => Some(tls::from_pem(&read(&files.certificate)?, &read(&files.key)?)?),
+        None => None,
+    };
+    let limits = listener::Limits {
+        header_bytes: config.limits.header_bytes,
+        headers: config.limits.headers,
+        connections_per_address: config.limits.connections_per_address,
+        header_timeout: config.limits.header_timeout,
+        body_timeout: config.limits.body_timeout,
+        idle_timeout: config.limits.idle_timeout,
+        ..listener::Limits::default()
+    };
+    let resources: Vec<url::Url> =
+        config.upstreams.values().filter(|upstream| upstream.host.is_some()).filter_map(|upstream| upstream.resource.parse().ok()).collect();
+    let hosts = edge::Hosts::new(std::iter::once(config.public_url.url()).chain(&resources));
+    Ok(listener::Settings { tls, limits, hosts: Arc::new(hosts) })
 }

@@ -1,1 +1,38 @@
-//! See ARCHITECTURE.md.
+//! The one route table.
+//!
+//! `/{upstream}/mcp`, and any path on an upstream's own host name, goes to the proxy, never through axum; everything else is
+//! in [`router`]. A path that is in neither table is 404 before anything else is looked at.
+
+use axum::Router;
+use http::Request;
+
+use crate::app::SharedApp;
+use crate::config::{Config, UpstreamId};
+
+/// Everything but the proxy.
+pub fn router(app: SharedApp) -> Router {
+    Router::new().with_state(app)
+}
+
+/// Which upstream a request is for: by its own host name, else by the first segment of `/{upstream}/mcp`.
+pub fn upstream_of<B>(config: &Config, request: &Request<B>) -> Option<UpstreamId> {
+    let path = request.uri().path();
+    if let Some(host) = host_of(request)
+        && let Some(upstream) = config.upstreams.values().find(|upstream| upstream.host.as_deref() == Some(host.as_str()))
+    {
+        return (path == "/mcp").then(|| upstream.id.clone());
+    }
+    let (first, rest) = path.strip_prefix('/')?.split_once('/')?;
+    if rest != "mcp" {
+        return None;
+    }
+    config.upstreams.values().find(|upstream| upstream.host.is_none() && upstream.id.as_str() == first).map(|upstream| upstream.id.clone())
+}
+
+/// The host that the client addressed, lower case, without port. The edge has checked that there is exactly one.
+fn host_of<B>(request: &Request<B>) -> Option<String> {
+    let authority = request.uri().authority().map(http::uri::Authority::as_str);
+    let host = authority.or_else(|| request.headers().get(http::header::HOST).and_then(|value| value.to_str().ok()))?;
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(host, |(name, _)| name);
+    Some(name.to_ascii_lowercase())
+}

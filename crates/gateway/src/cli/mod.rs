@@ -1,8 +1,54 @@
 //! The command line: thin, one file per command. `anyhow` lives only here and in `config`.
+//!
+//! Data goes to standard output, everything else to standard error. Exit status: 0 done, 1 failed or refused, 2 usage,
+//! 3 configuration invalid, 4 unreachable.
+
+mod logging;
+mod serve;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+/// The configuration file that commands use when none is named.
+pub const DEFAULT_CONFIG: &str = "doorward.yaml";
+
+/// Exit status of an invalid configuration.
+pub const EXIT_CONFIG: u8 = 3;
+
+/// Enterprise single sign-on for MCP servers.
+///
+/// People sign in through your identity provider (SAML 2.0 or OpenID Connect), MCP clients connect with OAuth 2.1, and
+/// every call is allowed or refused by group and role, and recorded in the name of a person.
+///
+/// Try it: `doorward dev`. Set it up: `doorward init`, then `doorward config check`, then `doorward serve`.
+#[derive(Debug, Parser)]
+#[command(name = "doorward", version, max_term_width = 100, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway.
+    Serve(serve::Args),
+}
+
 /// Reads the arguments and runs the command they name.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    crate::listener::tls::install_provider();
+    match run(Arguments::parse().command) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("doorward: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(args) => serve::run(&args),
+    }
 }
