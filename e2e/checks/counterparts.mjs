@@ -25,16 +25,8 @@ export async function counterparts({ programs, work, check }) {
 }
 
 async function postedAssertion(url, user, acs) {
-  const { Browser } = await import('../lib/browser.mjs');
-  const browser = new Browser();
-  let posted = '';
-  const submit = browser.submit.bind(browser);
-  browser.submit = (page, form, ...rest) => {
-    posted = form.fields.find((field) => field.name === 'SAMLResponse')?.value ?? posted;
-    return submit(page, form, ...rest);
-  };
-  await signIn({ url, user, stopAt: acs, browser });
-  return Buffer.from(posted, 'base64').toString();
+  const { posted } = await signIn({ url, user, stopAt: acs });
+  return Buffer.from(new URLSearchParams(posted).get('SAMLResponse'), 'base64').toString();
 }
 
 async function idTokenClaims(op, user, callback) {

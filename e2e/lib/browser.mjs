@@ -19,7 +19,7 @@ export class Browser {
   async open(url, { method = 'GET', body = null, from = null, stopAt = null } = {}) {
     let target = new URL(url);
     for (let hops = 0; hops < PAGES_AT_MOST; hops += 1) {
-      if (stopAt && target.href.startsWith(stopAt)) return { url: target, status: 0, html: '', headers: new Headers(), reached: true };
+      if (stopAt && target.href.startsWith(stopAt)) return { url: target, status: 0, html: '', headers: new Headers(), reached: true, posted: body };
       const response = await this.#request(target, method, body, from);
       const location = response.headers.get('location');
       if (response.status < 300 || response.status >= 400 || location === null) {
@@ -120,7 +120,7 @@ export async function signIn({ url, user, idp, stopAt, deliver = false, deny = f
   if (!page.reached) throw new Error(`never reached ${stopAt}; last page ${page.url}`);
   const callback = page.url.href;
   if (deliver) await fetch(callback, { signal: AbortSignal.timeout(15_000) }).then((response) => response.text());
-  return { callback, trail: browser.trail, consentPage: person.consentPage };
+  return { callback, posted: page.posted, trail: browser.trail, consentPage: person.consentPage };
 }
 
 async function nextPage(browser, page, person, stopAt) {
