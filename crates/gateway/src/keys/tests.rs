@@ -1,0 +1,55 @@
+//! The life of a key ring on a mock clock.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use oauth::Secret;
+use store::{Location, SealingKey, Store};
+
+use super::{KeyUse, Keyring};
+
+const DAY: Duration = Duration::from_hours(24);
+
+async fn store() -> Store {
+    Store::open(&Location::Memory, SealingKey::from_master_key(&Secret::new([7; 32])).unwrap()).await.unwrap()
+}
+
+fn start() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+#[tokio::test]
+async fn the_first_start_makes_every_key_and_the_second_reads_them() {
+    let store = store().await;
+    let first = Keyring::open(store.clone(), start()).await.unwrap();
+    let second = Keyring::open(store, start()).await.unwrap();
+    assert_eq!(first.access_token_key(start()).unwrap().kid(), second.access_token_key(start()).unwrap().kid());
+    assert_ne!(first.access_token_key(start()).unwrap().kid(), first.upstream_identity_key(start()).unwrap().kid());
+    assert_eq!(first.jwks(KeyUse::AccessToken).keys().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_is_published_before_it_signs_and_after() {
+    let keyring = Keyring::open(store().await, start()).await.unwrap();
+    let old = keyring.access_token_key(start()).unwrap().kid().to_owned();
+    let kids = |keyring: &Keyring| {
+        keyring.jwks(KeyUse::AccessToken).keys().iter().filter_map(|key| key.kid().map(str::to_owned)).collect::<Vec<_>>()
+    };
+
+    let eve = start() + 89 * DAY;
+    keyring.maintain(eve).await.unwrap();
+    assert_eq!(kids(&keyring).len(), 2, "the next key is published");
+    assert_eq!(keyring.access_token_key(eve).unwrap().kid(), old, "and does not sign yet");
+    keyring.maintain(eve + DAY / 2).await.unwrap();
+    assert_eq!(kids(&keyring).len(), 2, "a second round makes no third key");
+
+    let day = eve + DAY;
+    assert_ne!(keyring.access_token_key(day).unwrap().kid(), old, "now it signs, without another round");
+    keyring.maintain(day).await.unwrap();
+    assert!(kids(&keyring).contains(&old), "the old key is still published");
+    keyring.maintain(day + Duration::from_hours(2)).await.unwrap();
+    assert!(kids(&keyring).contains(&old));
+    keyring.maintain(day + Duration::from_hours(3)).await.unwrap();
+    assert!(!kids(&keyring).contains(&old), "until its last token has expired");
+    assert_eq!(kids(&keyring).len(), 1);
+}
