@@ -3,6 +3,8 @@
 //! Owns the order in which the parts start (audit first, so that every later part can be recorded) and the value that
 //! every handler gets. Nothing is listening before every part has started.
 
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -12,8 +14,10 @@ use store::{Location, SealingKey, Store, StoreError};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
+use crate::audit::{self, AuditError};
 use crate::clock::Clock;
 use crate::config::{Config, MasterKeyError};
+use crate::keys::{Keyring, KeyringError};
 use crate::listener::tls::{self, TlsError};
 use crate::listener::{self, edge};
 use crate::outbound::{Outbound, OutboundError};
@@ -31,6 +35,10 @@ pub struct App {
     pub runtime: ArcSwap<Runtime>,
     /// The database.
     pub store: Store,
+    /// The audit trail.
+    pub audit: audit::Writer,
+    /// The keys that sign tokens and SAML messages.
+    pub keys: Keyring,
     /// The HTTP client.
     pub outbound: Outbound,
     /// The time.
@@ -59,6 +67,12 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The audit journal cannot be opened.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// A key cannot be made or read.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
@@ -79,14 +93,25 @@ impl App {
     /// Starts every part. Listens nowhere: see [`serve`].
     pub async fn start(config: Config, clock: Clock) -> Result<SharedApp, StartError> {
         let config = Arc::new(config);
-        std::fs::create_dir_all(&config.data_dir)
-            .map_err(|source| StartError::DataDir { path: config.data_dir.display().to_string(), source })?;
+        make_folder(&config.data_dir)?;
+        make_folder(&config.audit.dir)?;
+        let audit = audit::Writer::open(&config.audit.dir, audit::Limits::default(), clock.clone())?;
         let sealing_key = SealingKey::from_master_key(&config.master_key.read()?)?;
         let store = Store::open(&Location::Sqlite(config.data_dir.join("doorward.db")), sealing_key).await?;
+        let keys = Keyring::open(store.clone(), clock.now()).await?;
         let runtime = Runtime { config: Arc::clone(&config) };
         let outbound = Outbound::new()?;
-        Ok(Arc::new(Self { config, runtime: ArcSwap::from_pointee(runtime), store, outbound, clock, random: Random }))
+        Ok(Arc::new(Self { config, runtime: ArcSwap::from_pointee(runtime), store, audit, keys, outbound, clock, random: Random }))
     }
+}
+
+/// Makes a folder that only this user can read, where it is not there yet.
+fn make_folder(path: &Path) -> Result<(), StartError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| StartError::DataDir { path: path.display().to_string(), source })
 }
 
 /// Serves `app` on `listener` until `shutdown` is ready, then drains.
@@ -101,11 +126,13 @@ pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<
         }
     };
     listener::serve(listener, settings, handler, shutdown).await;
+    app.audit.close().await;
+    app.store.close().await;
     Ok(())
 }
 
 fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> {
-    let read = |path: &std::path::Path| {
+    let read = |path: &Path| {
         std::fs::read(path).map_err(|source| StartError::TlsFile { path: path.display().to_string(), source })
     };
     let tls = match &config.tls {
