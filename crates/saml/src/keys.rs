@@ -44,7 +44,7 @@ impl SigningCertificate {
         let key = match certificate.public_key().parsed().map_err(|_| MetadataError::CertificateInvalid)? {
             PublicKey::RSA(rsa) if (2048..=8192).contains(&modulus_bits(rsa.modulus)) => VerificationKey::rsa(bytes),
             PublicKey::EC(point) => VerificationKey::ecdsa(point.data()),
-            _ => None,
+            PublicKey::RSA(_) | PublicKey::DSA(_) | PublicKey::GostR3410(_) | PublicKey::GostR3410_2012(_) | PublicKey::Unknown(_) => None,
         };
         let not_after = Timestamp::from_second(certificate.validity().not_after.timestamp()).ok();
         Ok(key.map(|key| SigningCertificate { der: der.to_vec(), not_after, key }))

@@ -64,16 +64,16 @@ impl Profile<'_> {
         log.check("destination", destination, |()| self.expected.acs_url.to_string())?;
         let answered = self.check_in_response_to(shape.response, "Response");
         log.check("response_in_response_to", answered, |id| self.describe_request(id.as_deref()))?;
-        let issued = self.clock.check_issued(shape.response, "Response IssueInstant");
-        log.check("response_issue_instant", issued, Timestamp::to_string)?;
+        let instant = self.clock.check_issued(shape.response, "Response IssueInstant");
+        log.check("response_issue_instant", instant, Timestamp::to_string)?;
         Ok(())
     }
 
     fn check_assertion(&self, assertion: Node<'_>, log: &mut Log) -> Result<VerifiedAssertion, ResponseError> {
         let issuer = self.read_issuer(assertion);
         let issuer = log.check("assertion_issuer", issuer, EntityId::to_string)?;
-        let issued = self.clock.check_issued(assertion, "Assertion IssueInstant");
-        log.check("assertion_issue_instant", issued, Timestamp::to_string)?;
+        let instant = self.clock.check_issued(assertion, "Assertion IssueInstant");
+        log.check("assertion_issue_instant", instant, Timestamp::to_string)?;
         let subject = log.check("subject", read_subject(assertion), |name_id| name_id.value.clone())?;
         let confirmed = self.check_confirmations(assertion);
         let confirmation = log.check("subject_confirmation", confirmed, |found| {

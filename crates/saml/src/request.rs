@@ -1,5 +1,6 @@
 //! Authentication requests (SAML core 3.4.1), by Redirect (bindings 3.4) and POST (bindings 3.5).
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use flate2::Compression;
@@ -115,12 +116,12 @@ impl AuthnRequest {
         );
         let mut after = String::new();
         if let Some(format) = &self.name_id_format {
-            after.push_str(&format!(r#"<samlp:NameIDPolicy Format="{}" AllowCreate="true"/>"#, escape_xml(format)));
+            let _ = write!(after, r#"<samlp:NameIDPolicy Format="{}" AllowCreate="true"/>"#, escape_xml(format));
         }
         if !self.requested_authn_context.is_empty() {
             after.push_str(r#"<samlp:RequestedAuthnContext Comparison="exact">"#);
             for class in &self.requested_authn_context {
-                after.push_str(&format!("<saml:AuthnContextClassRef>{}</saml:AuthnContextClassRef>", escape_xml(class)));
+                let _ = write!(after, "<saml:AuthnContextClassRef>{}</saml:AuthnContextClassRef>", escape_xml(class));
             }
             after.push_str("</samlp:RequestedAuthnContext>");
         }

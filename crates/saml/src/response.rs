@@ -49,7 +49,7 @@ impl<'a> Expected<'a> {
         request_id: Option<&'a str>,
         now: Timestamp,
     ) -> Expected<'a> {
-        Expected { idp, sp, acs_url, request_id, allow_unsolicited: false, now, skew: Duration::from_secs(60), limits: Limits::default() }
+        Expected { idp, sp, acs_url, request_id, allow_unsolicited: false, now, skew: Duration::from_mins(1), limits: Limits::default() }
     }
 }
 

@@ -87,7 +87,7 @@ impl Scanner<'_, '_> {
                     b'"' | b'\'' => quote = Some(byte),
                     b'=' => attributes += 1,
                     b'x' if previous.is_ascii_whitespace() && self.rest.get(at..).is_some_and(|rest| rest.starts_with(b"xmlns")) => {
-                        namespaces += 1
+                        namespaces += 1;
                     }
                     b'>' => {
                         end = at + 1;

@@ -61,12 +61,12 @@ impl<'i> Dom<'i> {
                         check_ids(element, &mut ids)?;
                     }
                 }
-                NodeKind::Document | NodeKind::Text(_) => {}
                 // The scanner refused these before the parser ran; the model must not depend on that.
                 NodeKind::Comment(_) if mode == Mode::Protocol => return Err(XmlError::Comment),
                 NodeKind::CData(_) if mode == Mode::Protocol => return Err(XmlError::Cdata),
                 NodeKind::ProcessingInstruction(_) if mode == Mode::Protocol => return Err(XmlError::ProcessingInstruction),
-                NodeKind::Comment(_) | NodeKind::CData(_) | NodeKind::ProcessingInstruction(_) | NodeKind::Attribute(..) => {}
+                NodeKind::Document | NodeKind::Text(_) | NodeKind::Attribute(..) => {}
+                NodeKind::Comment(_) | NodeKind::CData(_) | NodeKind::ProcessingInstruction(_) => {}
             }
         }
         Ok(())

@@ -10,7 +10,7 @@ use crate::instant;
 use crate::xml::Node;
 
 /// More than this between two clocks is not skew but a wrong clock.
-const MOST_SKEW: Duration = Duration::from_secs(300);
+const MOST_SKEW: Duration = Duration::from_mins(5);
 
 /// The present, give or take the skew.
 pub(super) struct Clock {

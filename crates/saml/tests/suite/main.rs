@@ -1,0 +1,8 @@
+//! The suite of the SAML crate: real captures, attacks, the positive set, metadata and the two bindings.
+//!
+//! A test is a table of named cases and one runner; every refusal names its exact code.
+
+#[cfg(test)]
+mod captures;
+#[cfg(test)]
+mod setup;
