@@ -1,0 +1,128 @@
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::time::Duration;
+
+use super::{at, limits, open};
+use crate::audit::query::{Damage, Entry, Filter, Line, Reader, Scanned, scan};
+use crate::audit::{Client, Decision, Event, Kind, Outcome, Person, journal};
+
+fn person(name: &str) -> Person {
+    Person {
+        user_id: format!("usr_{name}"),
+        username: Some(name.to_owned()),
+        email: Some(format!("{name}@example.com")),
+        ..Person::default()
+    }
+}
+
+fn call(second: i64, who: &str, client: &str, upstream: &str, tool: &str, decision: Decision) -> Event {
+    Event {
+        person: Some(person(who)),
+        client: Some(Client { id: format!("cli_{client}"), name: Some(client.to_owned()) }),
+        upstream: Some(upstream.to_owned()),
+        method: Some("tools/call".to_owned()),
+        name: Some(tool.to_owned()),
+        decision: Some(decision),
+        ..Event::new(Kind::Call, at(second))
+    }
+}
+
+fn done(call: &Event) -> Event {
+    call.outcome(Outcome::Success, Some(200), Duration::from_millis(5), call.time + Duration::from_secs(100))
+}
+
+/// A journal of nine events in two runs; calls are named by their tool.
+async fn journal_of_two_runs(dir: &std::path::Path) {
+    let read = call(10, "alice", "Claude", "crm", "read_contact", Decision::Permit);
+    let write = call(20, "alice", "Cursor", "crm", "delete_contact", Decision::Deny);
+    let slow = call(30, "bob", "Claude", "finance", "report", Decision::Permit);
+    let cut_off = call(40, "carol", "Claude", "finance", "export", Decision::Permit);
+    let writer = open(dir, limits());
+    let sign_in = Event { person: Some(person("alice")), ..Event::new(Kind::SignIn, at(5)) };
+    for event in [sign_in, slow.clone(), read.clone(), write, done(&read), cut_off, done(&slow)] {
+        writer.record(event).await.unwrap();
+    }
+    writer.close().await;
+    let writer = open(dir, limits());
+    writer.record(call(50, "alice", "Claude", "crm", "read_contact", Decision::Permit)).await.unwrap();
+    writer.close().await;
+}
+
+fn told(entry: &Entry) -> String {
+    let event = &entry.record.event;
+    let who = event.person.as_ref().and_then(|person| person.username.as_deref()).unwrap_or("-");
+    let ended = entry.outcome.as_ref().map_or("-", |_| "ended");
+    format!("{:?} {who} {} {ended}", event.kind, event.name.as_deref().unwrap_or("-"))
+}
+
+fn ask(dir: &std::path::Path, filter: &Filter) -> Vec<String> {
+    let mut entries = Vec::new();
+    let scanned = scan(&mut Reader::from_start(dir).unwrap(), filter, |entry| entries.push(told(&entry))).unwrap();
+    assert_eq!(scanned, Scanned { records: 10, damaged: Vec::new() });
+    entries
+}
+
+#[tokio::test]
+async fn filters() {
+    const SIGN_IN: &str = "SignIn alice - -";
+    const READ: &str = "Call alice read_contact ended";
+    const WRITE: &str = "Call alice delete_contact -";
+    const SLOW: &str = "Call bob report ended";
+    const CUT_OFF: &str = "Call carol export -";
+    const RUNNING: &str = "Call alice read_contact -";
+    const OPENED: &str = "JournalOpened - - -";
+    let text = |text: &str| Some(text.to_owned());
+    let all = Filter::default;
+    let cases: Vec<(Filter, Vec<&str>)> = vec![
+        (all(), vec![OPENED, SIGN_IN, SLOW, READ, WRITE, CUT_OFF, OPENED, RUNNING]),
+        (Filter { user: text("alice"), ..all() }, vec![SIGN_IN, READ, WRITE, RUNNING]),
+        (Filter { user: text("ALICE@example.com"), ..all() }, vec![SIGN_IN, READ, WRITE, RUNNING]),
+        (Filter { user: text("usr_bob"), ..all() }, vec![SLOW]),
+        (Filter { user: text("ali"), ..all() }, vec![]),
+        (Filter { user: text("*@example.com"), upstream: text("finance"), ..all() }, vec![SLOW, CUT_OFF]),
+        (Filter { client: text("cursor"), ..all() }, vec![WRITE]),
+        (Filter { client: text("cli_Cursor"), ..all() }, vec![WRITE]),
+        (Filter { tool: text("*_contact"), ..all() }, vec![READ, WRITE, RUNNING]),
+        (Filter { tool: text("re*t"), ..all() }, vec![SLOW, READ, RUNNING]),
+        (Filter { tool: text("r*p*t"), ..all() }, vec![SLOW]),
+        (Filter { decision: Some(Decision::Deny), ..all() }, vec![WRITE]),
+        (Filter { since: Some(at(30)), until: Some(at(50)), kinds: vec![Kind::Call], ..all() }, vec![SLOW, CUT_OFF]),
+        (Filter { kinds: vec![Kind::SignIn, Kind::JournalOpened], ..all() }, vec![OPENED, SIGN_IN, OPENED]),
+        (Filter { kinds: vec![Kind::CallOutcome], user: text("bob"), ..all() }, vec!["CallOutcome bob report -"]),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    journal_of_two_runs(dir.path()).await;
+    for (filter, expected) in cases {
+        assert_eq!(ask(dir.path(), &filter), expected, "{filter:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_follows_the_writer_over_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut reader = Reader::from_start(dir.path()).unwrap();
+    assert!(reader.next_line().unwrap().is_none(), "an empty folder");
+    let writer = open(dir.path(), crate::audit::Limits { max_file_bytes: 1, ..limits() });
+    let mut seen = Vec::new();
+    for number in 0..5 {
+        writer.record(super::event(&number.to_string())).await.unwrap();
+        while let Some(Line::Record(record)) = reader.next_line().unwrap() {
+            seen.push(record.seq);
+        }
+    }
+    assert_eq!(seen, [1, 2, 3, 4, 5, 6]);
+    let mut near_end = Reader::near_end(dir.path(), 2).unwrap();
+    let Some(Line::Record(first)) = near_end.next_line().unwrap() else { panic!("no record") };
+    assert_eq!(first.seq, 5);
+}
+
+#[tokio::test]
+async fn damage_is_reported_and_an_unfinished_line_is_not_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = open(dir.path(), limits());
+    writer.record(super::event("a")).await.unwrap();
+    let path = journal::files(dir.path()).unwrap().remove(0);
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(b"not a record\n{\"seq\":4").unwrap();
+    let scanned = scan(&mut Reader::from_start(dir.path()).unwrap(), &Filter::default(), |_| {}).unwrap();
+    assert_eq!(scanned, Scanned { records: 2, damaged: vec![Damage { path, line: 3 }] });
+}
