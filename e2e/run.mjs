@@ -2,13 +2,14 @@
 // Last line: `N passed, N failed`. Logs: e2e/.work/logs/.
 import { mkdirSync, rmSync } from 'node:fs';
 import { Programs } from './lib/process.mjs';
+import { browserSuite } from './checks/browser.mjs';
 import { clientsSuite } from './checks/clients.mjs';
 import { counterparts } from './checks/counterparts.mjs';
 import { headersSuite } from './checks/headers.mjs';
 import { signaturesSuite } from './checks/signatures.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
-const suites = { counterparts, clients: clientsSuite, headers: headersSuite, signatures: signaturesSuite };
+const suites = { counterparts, clients: clientsSuite, headers: headersSuite, signatures: signaturesSuite, browser: browserSuite };
 
 const results = [];
 const seconds = (start) => `${((Date.now() - start) / 1000).toFixed(1)} s`;

@@ -106,7 +106,7 @@ function trail(events, user, idp, clientId, refusedTool) {
     consent: own.find(({ kind }) => kind === 'consent'),
     'token issued': own.find(({ kind }) => kind === 'token_issued'),
     list: own.find(({ method }) => method === 'tools/list'),
-    'allowed call': call('whoami', 'allow'),
+    'allowed call': call('whoami', 'permit'),
     'refused call': call(refusedTool, 'deny'),
     refresh: own.find(({ kind }) => kind === 'token_refreshed'),
     'sign-out': own.find(({ kind }) => kind === 'token_revoked'),
