@@ -1,4 +1,4 @@
-// `node run.mjs [NAME…]`: the end-to-end suites, one after the other; `cargo xtask e2e [NAME]` prepares everything and calls this.
+// `node run.mjs [NAME…]`: the end-to-end suites, two at a time; `cargo xtask e2e [NAME]` prepares everything and calls this.
 // Last line: `N passed, N failed`. Logs: e2e/.work/logs/.
 import { mkdirSync, rmSync } from 'node:fs';
 import { Programs } from './lib/process.mjs';
@@ -9,21 +9,46 @@ import { headersSuite } from './checks/headers.mjs';
 import { signaturesSuite } from './checks/signatures.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
+const SIDE_BY_SIDE = 2;
 const suites = { counterparts, clients: clientsSuite, headers: headersSuite, signatures: signaturesSuite, browser: browserSuite };
 
 const results = [];
 const seconds = (start) => `${((Date.now() - start) / 1000).toFixed(1)} s`;
+const indent = (text) => String(text).trimEnd().replaceAll('\n', '\n        ');
 
-async function check(name, body) {
+/** What a suite uses to prove one thing; its lines are printed together when the suite is done. */
+function reporter(suite, print) {
+  return async function check(name, body) {
+    const start = Date.now();
+    try {
+      const note = await body();
+      results.push({ suite, name, passed: true });
+      print(`  ok    ${name} (${seconds(start)})${note ? ` ${note}` : ''}`);
+    } catch (error) {
+      results.push({ suite, name, passed: false, reason: error.message ?? error });
+      print(`  FAIL  ${name} (${seconds(start)})\n        ${indent(error.message ?? error)}`);
+    }
+  };
+}
+
+async function runSuite(name) {
+  const lines = [];
+  const print = (line) => lines.push(line);
   const start = Date.now();
+  const work = `${here}.work/runs/${name}`;
+  const logs = `${here}.work/logs/${name}`;
+  for (const folder of [work, logs]) rmSync(folder, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  const programs = new Programs(logs);
+  const check = reporter(name, print);
   try {
-    const note = await body();
-    results.push({ name, passed: true });
-    console.log(`  ok    ${name} (${seconds(start)})${note ? ` ${note}` : ''}`);
+    await suites[name]({ programs, work, check, print, here });
   } catch (error) {
-    results.push({ name, passed: false });
-    console.log(`  FAIL  ${name} (${seconds(start)})\n        ${String(error.message ?? error).replaceAll('\n', '\n        ')}`);
+    await check(`${name} runs to its end`, () => { throw error; });
+  } finally {
+    await programs.stop();
   }
+  console.log(`${name} (${seconds(start)})\n${lines.join('\n')}\n`);
 }
 
 const wanted = process.argv.slice(2);
@@ -32,21 +57,13 @@ if (unknown.length > 0) {
   console.error(`no such suite: ${unknown.join(', ')}; there are: ${Object.keys(suites).join(', ')}`);
   process.exit(2);
 }
-for (const [name, suite] of Object.entries(suites)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
-  console.log(`${name}`);
-  const work = `${here}.work/runs/${name}`;
-  rmSync(work, { recursive: true, force: true });
-  mkdirSync(work, { recursive: true });
-  const programs = new Programs(`${here}.work/logs/${name}`);
-  try {
-    await suite({ programs, work, check, here });
-  } catch (error) {
-    await check(`${name} starts`, () => { throw error; });
-  } finally {
-    await programs.stop();
-  }
-}
-const failed = results.filter((result) => !result.passed).length;
-console.log(`${results.length - failed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+const queue = Object.keys(suites).filter((name) => wanted.length === 0 || wanted.includes(name));
+const lane = async () => {
+  for (let name = queue.shift(); name !== undefined; name = queue.shift()) await runSuite(name);
+};
+await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
+
+const failures = results.filter((result) => !result.passed);
+for (const { suite, name, reason } of failures) console.log(`FAIL  ${suite}: ${name}\n        ${indent(reason)}`);
+console.log(`${results.length - failures.length} passed, ${failures.length} failed`);
+process.exit(failures.length === 0 ? 0 : 1);

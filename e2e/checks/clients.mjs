@@ -17,6 +17,7 @@ const clients = (here) => ({
 
 /** The steps of the job, in order: what the facts of the driver and the audit lines must say. */
 const steps = {
+  'sign-in': ({ clientId }) => expect(clientId, 'the client has no id'),
   list: ({ facts, rights: { tools } }) => same(facts.tools, tools),
   allowed: ({ facts, user }) => identified(JSON.parse(facts.allowed), user),
   refused: ({ facts }) => expect(/denied|refused|not allowed|forbidden|policy/i.test(facts.refused), `the refusal says: ${facts.refused}`),
@@ -28,7 +29,7 @@ const steps = {
   audit: ({ events, user, idp, clientId, rights: { refused } }) => trail(events, user, idp, clientId, refused),
 };
 
-export async function clientsSuite({ programs, work, check, here }) {
+export async function clientsSuite({ programs, work, check, print, here }) {
   const installation = await startInstallation({ programs, work });
   const drivers = Object.entries(clients(here));
   const table = [];
@@ -42,7 +43,7 @@ export async function clientsSuite({ programs, work, check, here }) {
   }
   await introduce(installation, { encrypt: true });
   await oneCase({ check, work, installation, table }, { idp: 'ssp', name: `${first[0]}, encrypted`, command: first[1], user: 'alice' });
-  print(table);
+  for (const line of tableOf(table)) print(line);
 }
 
 async function oneCase({ check, work, installation, table }, { idp, name, command, user }) {
@@ -118,11 +119,8 @@ function trail(events, user, idp, clientId, refusedTool) {
 const expect = (holds, message) => { if (!holds) throw new Error(message); };
 const same = (found, expected) => expect(JSON.stringify(found) === JSON.stringify(expected), `expected ${JSON.stringify(expected)}, found ${JSON.stringify(found)}`);
 
-function print(table) {
+function tableOf(table) {
   const columns = Object.keys(steps);
-  console.log(`\n  ${'IdP'.padEnd(5)}${'person'.padEnd(8)}${'client'.padEnd(46)}${columns.map((name) => name.padEnd(10)).join('')}`);
-  for (const row of table) {
-    console.log(`  ${row.idp.padEnd(5)}${row.user.padEnd(8)}${row.name.padEnd(46)}${columns.map((step) => (row.steps[step] ?? '-').padEnd(10)).join('')}`);
-  }
-  console.log();
+  const line = (idp, user, name, cells) => `  ${idp.padEnd(5)}${user.padEnd(8)}${name.padEnd(48)}${cells.map((cell) => cell.padEnd(10)).join('')}`;
+  return ['', line('IdP', 'person', 'client', columns), ...table.map(({ idp, user, name, steps: done }) => line(idp, user, name, columns.map((step) => done[step] ?? '-')))];
 }

@@ -12,7 +12,7 @@ const require = createRequire(import.meta.url);
 export const binary = process.env.DOORWARD ?? `${here}../target/release/doorward`;
 
 /** Programs of `e2e/rust`. */
-export const rustProgram = (name) => `${here}.work/rust-target/debug/${name}`;
+export const rustProgram = (name) => `${here}.work/rust-target/${process.env.E2E_RUST_PROFILE ?? 'debug'}/${name}`;
 
 /** What each person sees of the fixture server, and which of its tools they may not call. */
 export const rights = {

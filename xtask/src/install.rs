@@ -2,7 +2,7 @@
 //! What is there already costs nothing, so that a second run is quick.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::shell::{self, Job};
 
 const LIMIT: Duration = Duration::from_mins(15);
 
-/// The SAML IdP (PHP), the second opinion on signatures, the browser, and what starts them.
-const DEBIAN: [&str; 12] = [
+/// The SAML IdP (PHP), the second opinion on signatures, the browser, the load generator, and what starts them.
+const DEBIAN: [&str; 13] = [
     "ca-certificates",
     "chromium",
     "fonts-dejavu-core",
@@ -25,6 +25,7 @@ const DEBIAN: [&str; 12] = [
     "php-xml",
     "python3-venv",
     "simplesamlphp",
+    "wrk",
     "xmlsec1",
 ];
 
@@ -82,14 +83,14 @@ pub(crate) fn python(root: &Path, log: &Path) -> Result<()> {
 
 /// The Rust SDK's client and fixture server: a workspace of its own, so that its HTTP client stays out of the product's tree.
 pub(crate) fn rust_clients(root: &Path, log: &Path) -> Result<()> {
-    let mut command = shell::cargo(root, &["build", "--locked", "--manifest-path", "e2e/rust/Cargo.toml"]);
-    command.env("CARGO_TARGET_DIR", rust_clients_target(root));
-    shell::run(Job { command, log, limit: LIMIT })
+    shell::run(Job { command: rust_clients_build(root), log, limit: LIMIT })
 }
 
-/// Where the programs of `e2e/rust` are built.
-fn rust_clients_target(root: &Path) -> PathBuf {
-    root.join("e2e/.work/rust-target")
+/// The command that builds `e2e/rust`, beside the product's own target folder so that neither waits for the other.
+pub(crate) fn rust_clients_build(root: &Path) -> Command {
+    let mut command = shell::cargo(root, &["build", "--locked", "--manifest-path", "e2e/rust/Cargo.toml"]);
+    command.env("CARGO_TARGET_DIR", root.join("e2e/.work/rust-target"));
+    command
 }
 
 /// Does the work unless `stamp` says that it was done for these very contents of `source`.
