@@ -85,7 +85,8 @@ where
     let Ok(Some((is_h2, prefix))) = timeout(limits.header_timeout, sniff(&mut io)).await else { return };
     let busy = shared.busy.subscribe();
     let peer = shared.peer;
-    let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+    // Counted at the call and not when the future first runs: a refusal right behind this request must see it.
+    let service = service_fn(move |request| answer(InProgress::begin(shared.busy.clone()), Arc::clone(&shared), request));
     let ended = if is_h2 {
         let io = TokioIo::new(Guarded::new(io, prefix, None, busy.clone(), &limits));
         run(h2_builder(&limits).serve_connection(io, service), busy, drain, &limits).await
@@ -170,13 +171,16 @@ async fn idle(mut busy: watch::Receiver<usize>, limit: Duration) {
 }
 
 /// One request: the edge check, the handler, the request id on the reply.
-async fn answer<H, F, B>(shared: Arc<Shared<H>>, request: Request<Incoming>) -> Result<Response<ReplyBody<B>>, Infallible>
+async fn answer<H, F, B>(
+    in_progress: InProgress,
+    shared: Arc<Shared<H>>,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody<B>>, Infallible>
 where
     H: Fn(Request<Incoming>, RequestContext) -> F + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes>,
 {
-    let in_progress = InProgress::begin(shared.busy.clone());
     let context = RequestContext::new(shared.peer, request.headers());
     let request_id = HeaderValue::from_str(&context.request_id);
     let limits = &shared.settings.limits;
