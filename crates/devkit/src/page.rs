@@ -62,7 +62,6 @@ pub(crate) fn sign_in(idp: &str, action: &str, fields: &[(&str, &str)]) -> Respo
 }
 
 /// A page that posts `fields` to `action` by itself.
-#[expect(dead_code, reason = "the SAML identity provider is the next commit")]
 pub(crate) fn auto_post(action: &str, fields: &[(&str, &str)]) -> Response {
     let body = format!(
         "<form method=\"post\" action=\"{}\">{}<noscript><button>Continue</button></noscript></form><script>document.forms[0].submit()</script>",
