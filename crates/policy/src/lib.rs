@@ -8,8 +8,17 @@
 //! Invariants: only [`decide`] makes a [`Permit`], and a permit holds the very thing it was asked for. What is not
 //! permitted is denied; a matching `forbid` wins; a policy that fails to evaluate denies.
 
+mod compile;
+mod decide;
+mod problem;
 mod request;
+mod set;
 mod source;
+mod vocabulary;
 
+pub use decide::decide;
+pub use problem::{PolicyProblem, PolicyProblemKind};
 pub use request::{Action, Denial, DenialCode, Permit, Request, ToolAnnotations};
+pub use set::{PolicySet, needs_annotations};
 pub use source::{CedarFile, Deny, Grant, PolicySource, RoleRule};
+pub use vocabulary::SCHEMA;

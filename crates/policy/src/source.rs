@@ -1,7 +1,10 @@
 //! What a policy set is made from: the parsed short form of `doorward.yaml`, and Cedar files as text.
 
+use serde::{Deserialize, Serialize};
+
 /// Everything that goes into one policy set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct PolicySource {
     /// Who has which role.
     pub roles: Vec<RoleRule>,
@@ -16,7 +19,8 @@ pub struct PolicySource {
 }
 
 /// A role, and who has it: one of `groups` or `users` fits, and the sign-in came from one of `idps`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RoleRule {
     /// The name of the role.
     pub role: String,
@@ -29,7 +33,8 @@ pub struct RoleRule {
 }
 
 /// One entry of `grants`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Grant {
     /// The roles that get it.
     pub roles: Vec<String>,
@@ -48,7 +53,8 @@ pub struct Grant {
 }
 
 /// One entry of `denies`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Deny {
     /// The roles it hits.
     pub roles: Vec<String>,
@@ -65,7 +71,8 @@ pub struct Deny {
 }
 
 /// A Cedar file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct CedarFile {
     /// Its path, as messages show it.
     pub name: String,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::path::{self, Positions};
-use super::problem::{Problem, ProblemKind};
+use super::problem::{Position, Problem, ProblemKind};
 use super::resolve::{Origin, Resolver, resolve};
 use super::types::{Config, UpstreamChoice};
 use super::{check, file, substitute, tree};
@@ -89,7 +89,20 @@ fn collect(text: &str, origin: &Origin<'_>, variable: &dyn Fn(&str) -> Option<St
     let positions = Positions::of(&root);
     let file = serde_json::from_value(fitting).map_err(|error| problems.push(misfit(&error))).ok()?;
     let origin = Origin { file: origin.file, base_dir: origin.base_dir };
-    resolve(file, &mut Resolver { origin, positions: &positions, problems })
+    let config = resolve(file, &mut Resolver { origin, positions: &positions, problems })?;
+    // References are already checked here, with better places; a policy set is compiled only from what is right.
+    if problems.is_empty() {
+        let faults = policy::PolicySet::compile(&config.policy_source()).err().unwrap_or_default();
+        problems.extend(faults.into_iter().map(policy_problem));
+    }
+    Some(config)
+}
+
+/// A fault of a Cedar file, at its place in that file.
+fn policy_problem(problem: policy::PolicyProblem) -> Problem {
+    let kind = ProblemKind::Policy(problem.code());
+    let position = problem.position.map(|(line, column)| Position { line, column });
+    Problem { kind, path: String::new(), file: problem.file, position, message: problem.message }
 }
 
 /// The schema let something through that the types do not take: a fault of ours, but never a start.
