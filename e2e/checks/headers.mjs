@@ -45,7 +45,7 @@ const attacks = [
 
 export async function headersSuite({ programs, work, check }) {
   const recorder = await startRecorder();
-  const installation = await startInstallation({ programs, work, upstreams: { recorder: recorder.url } });
+  const installation = await startInstallation({ programs, work, upstreams: { recorder: { url: recorder.url } } });
   const url = `${installation.publicUrl}/recorder/mcp`;
   const { accessToken } = await tokensFor(url, { user: 'alice', idp: 'ssp' });
   const attack = async (lines, options) => {

@@ -39,7 +39,7 @@ function configuration({ publicUrl, port, data, ssp, op, upstreams, saml }) {
         oidc: { issuer: op.issuer, client_id: op.client.id, client_secret: op.client.secret, scopes: ['openid', 'profile', 'email', 'groups'] },
       },
     },
-    upstreams: Object.fromEntries(Object.entries(upstreams).map(([id, url]) => [id, { url }])),
+    upstreams,
     roles: { engineer: { groups: ['engineering'] }, contractor: { groups: ['contractors'] }, sales: { groups: ['sales'] } },
     grants: [
       { role: 'engineer', upstreams: Object.keys(upstreams), tools: ['*'], resources: ['*'], prompts: ['*'] },
@@ -52,7 +52,7 @@ function configuration({ publicUrl, port, data, ssp, op, upstreams, saml }) {
 
 /**
  * Starts everything. `localhost` is Doorward and `127.0.0.1` the identity providers, so that they are different sites.
- * `upstreams` adds MCP servers (id to address) to the fixture and the reference server, `saml` settings of the SAML identity provider.
+ * `upstreams` adds MCP servers to the fixture and the reference server, `saml` settings of the SAML identity provider.
  */
 export async function startInstallation({ programs, work, upstreams = {}, saml = {} }) {
   const port = await freePort();
@@ -67,7 +67,7 @@ export async function startInstallation({ programs, work, upstreams = {}, saml =
   const data = `${work}/data`;
   mkdirSync(data, { recursive: true, mode: 0o700 });
   writeFileSync(`${data}/master.key`, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
-  const settings = configuration({ publicUrl, port, data, ssp, op, upstreams: { fixture, everything, ...upstreams }, saml });
+  const settings = configuration({ publicUrl, port, data, ssp, op, upstreams: { fixture: { url: fixture }, everything: { url: everything }, ...upstreams }, saml });
   writeFileSync(config, JSON.stringify(settings, null, 2)); // JSON is YAML
   const program = await startDoorward(programs, config, publicUrl);
   const installation = { publicUrl, port, config, data, ssp, op, fixture, program };
