@@ -6,6 +6,7 @@ mod documents;
 mod errors;
 mod fences;
 mod source;
+mod surfaces;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -33,15 +34,12 @@ pub(crate) struct File {
 }
 
 impl Tree {
-    /// Every file that git knows or would add, as far as it is text.
+    /// Every file of the tree, as far as it is text.
     fn read(root: &Path) -> Result<Self> {
-        let mut list = Command::new("git");
-        list.current_dir(root).args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
-        let names = shell::output(&mut list)?;
         let mut files = Vec::new();
-        for path in names.split('\0').filter(|path| !path.is_empty()) {
-            if let Ok(text) = std::fs::read_to_string(root.join(path)) {
-                files.push(File { path: path.to_owned(), text });
+        for path in tracked(root).map_or_else(|_| walk(root), Ok)? {
+            if let Ok(text) = std::fs::read_to_string(root.join(&path)) {
+                files.push(File { path, text });
             }
         }
         Ok(Self { root: root.to_owned(), files })
@@ -58,12 +56,41 @@ impl Tree {
     }
 }
 
+/// What git knows or would add.
+fn tracked(root: &Path) -> Result<Vec<String>> {
+    let mut list = Command::new("git");
+    list.current_dir(root).args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
+    let names = shell::output(&mut list)?;
+    Ok(names.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+}
+
+/// The same for a tree without git: everything but what is built, installed or hidden.
+fn walk(root: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(root.join(&folder))? {
+            let entry = entry?;
+            let path = folder.join(entry.file_name());
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_left_out = ["target", "node_modules", ".work", ".git"].contains(&name.as_str());
+            if entry.file_type()?.is_dir() {
+                folders.extend((!is_left_out).then_some(path));
+            } else {
+                found.push(path.to_string_lossy().into_owned());
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Runs all rules; prints what they found, and for each rule whether it holds.
 pub(crate) fn run(root: &Path) -> Result<bool> {
     let tree = Tree::read(root)?;
     let rules = [
         ("crates depend on their list only", fences::dependencies(&tree)),
         ("forbidden crates stay out of the binary", fences::product_tree(root)?),
+        ("surfaces do not know each other", surfaces::imports(&tree)),
         ("files are small", source::sizes(&tree)),
         ("modules have real names", source::module_names(&tree)),
         ("paths in documents exist", documents::paths(&tree)),
