@@ -4,6 +4,7 @@
 //! 3 configuration invalid, 4 unreachable.
 
 mod logging;
+mod saml_inspect;
 mod serve;
 
 use std::process::ExitCode;
@@ -33,6 +34,15 @@ struct Arguments {
 enum Command {
     /// Run the gateway.
     Serve(serve::Args),
+    /// SAML: look into what an identity provider sends.
+    #[command(subcommand)]
+    Saml(SamlCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum SamlCommand {
+    /// Walk one response through every check of a sign-in.
+    Inspect(saml_inspect::Args),
 }
 
 /// Reads the arguments and runs the command they name.
@@ -50,5 +60,6 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(&args),
+        Command::Saml(SamlCommand::Inspect(args)) => saml_inspect::run(&args),
     }
 }
