@@ -5,13 +5,16 @@ import { Programs } from './lib/process.mjs';
 import { browserSuite } from './checks/browser.mjs';
 import { clientsSuite } from './checks/clients.mjs';
 import { counterparts } from './checks/counterparts.mjs';
+import { diskSuite } from './checks/disk.mjs';
 import { headersSuite } from './checks/headers.mjs';
 import { refusalsSuite } from './checks/refusals.mjs';
 import { signaturesSuite } from './checks/signatures.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
 const SIDE_BY_SIDE = 2;
-const suites = { counterparts, clients: clientsSuite, headers: headersSuite, refusals: refusalsSuite, signatures: signaturesSuite, browser: browserSuite };
+const suites = {
+  counterparts, clients: clientsSuite, headers: headersSuite, refusals: refusalsSuite, signatures: signaturesSuite, disk: diskSuite, browser: browserSuite,
+};
 
 const results = [];
 const seconds = (start) => `${((Date.now() - start) / 1000).toFixed(1)} s`;

@@ -54,7 +54,7 @@ function configuration({ publicUrl, port, data, ssp, op, upstreams, saml }) {
  * Starts everything. `localhost` is Doorward and `127.0.0.1` the identity providers, so that they are different sites.
  * `upstreams` adds MCP servers to the fixture and the reference server, `saml` settings of the SAML identity provider.
  */
-export async function startInstallation({ programs, work, upstreams = {}, saml = {} }) {
+export async function startInstallation({ programs, work, upstreams = {}, saml = {}, wrap = [] }) {
   const port = await freePort();
   const publicUrl = `http://localhost:${port}`;
   const [ssp, op, fixture, everything] = await Promise.all([
@@ -69,16 +69,17 @@ export async function startInstallation({ programs, work, upstreams = {}, saml =
   writeFileSync(`${data}/master.key`, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   const settings = configuration({ publicUrl, port, data, ssp, op, upstreams: { fixture: { url: fixture }, everything: { url: everything }, ...upstreams }, saml });
   writeFileSync(config, JSON.stringify(settings, null, 2)); // JSON is YAML
-  const program = await startDoorward(programs, config, publicUrl);
+  const program = await startDoorward(programs, config, publicUrl, wrap);
   const installation = { publicUrl, port, config, data, ssp, op, fixture, program };
   await introduce(installation);
   return installation;
 }
 
-/** Starts Doorward on a configuration file and waits until it answers. */
-export async function startDoorward(programs, config, publicUrl) {
+/** Starts Doorward on a configuration file and waits until it answers. `wrap` is a command that starts the command after it. */
+export async function startDoorward(programs, config, publicUrl, wrap = []) {
   if (!existsSync(binary)) throw new Error(`${binary} is not there: cargo build --release`);
-  const program = programs.start('doorward', binary, ['serve', '--config', config], { env: { NO_COLOR: '1' } });
+  const [command, ...args] = [...wrap, binary, 'serve', '--config', config];
+  const program = programs.start('doorward', command, args, { env: { NO_COLOR: '1' } });
   await programs.ready(program, () => answers(`${publicUrl}/.well-known/oauth-authorization-server`, 1));
   return program;
 }
