@@ -1,5 +1,5 @@
 // The second opinion on XML signatures: Debian's xmlsec1, with a key of ours and nothing that the document brings along.
-import { createPublicKey, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { run } from './process.mjs';
 
@@ -22,7 +22,7 @@ export function certificateIn(metadata) {
 export async function verdicts(xml, certificate, work) {
   const key = `${work}/public-key.pem`;
   const file = `${work}/document.xml`;
-  writeFileSync(key, createPublicKey(certificate.publicKey).export({ type: 'spki', format: 'pem' }));
+  writeFileSync(key, certificate.publicKey.export({ type: 'spki', format: 'pem' }));
   writeFileSync(file, xml);
   const ids = ['Response', 'AuthnRequest'].map((name) => ['--id-attr:ID', `${PROTOCOL}:${name}`]);
   const names = [...ids, ['--id-attr:ID', 'urn:oasis:names:tc:SAML:2.0:assertion:Assertion'], ['--id-attr:ID', 'urn:oasis:names:tc:SAML:2.0:metadata:EntityDescriptor']].flat();
