@@ -18,7 +18,8 @@ use jiff::Timestamp;
 use oauth::Secret;
 use oauth::jwks::JwkSet;
 use oauth::jwt::{JwtError, SigningKey};
-use store::{NewSigningKey, Store, StoreError};
+use saml::SpKey;
+use store::{NewSigningKey, Store, StoreError, StoredKey};
 
 /// How long a token key signs.
 const SIGNS_FOR: Duration = Duration::from_hours(90 * 24);
@@ -89,6 +90,7 @@ pub struct Keyring {
 struct Rings {
     access_token: Ring,
     upstream_identity: Ring,
+    saml_sp: Vec<SpKey>,
 }
 
 /// The keys of one purpose, the one that signs earliest first.
@@ -146,6 +148,11 @@ impl Keyring {
         Arc::clone(&self.rings.load().ring(usage).published)
     }
 
+    /// The SAML service provider's keys; the first signs, all decrypt.
+    pub fn saml_sp_keys(&self) -> Vec<SpKey> {
+        self.rings.load().saml_sp.clone()
+    }
+
     fn signing_key(&self, usage: KeyUse, now: Timestamp) -> Result<Arc<SigningKey>, KeyringError> {
         let rings = self.rings.load();
         let in_force = rings.ring(usage).keys.iter().rev().find(|key| key.active_from <= now);
@@ -155,9 +162,15 @@ impl Keyring {
 
 impl Rings {
     async fn load(store: &Store) -> Result<Self, KeyringError> {
+        let saml_sp = store.signing_keys(SAML_SP).await?.into_iter().filter(|key| key.retired_at.is_none());
+        let saml_sp = saml_sp.rev().map(|key| sp_key(&key)).collect::<Result<Vec<_>, _>>()?;
+        if saml_sp.is_empty() {
+            return Err(KeyringError::NoKey(SAML_SP));
+        }
         Ok(Self {
             access_token: Ring::load(store, KeyUse::AccessToken).await?,
             upstream_identity: Ring::load(store, KeyUse::UpstreamIdentity).await?,
+            saml_sp,
         })
     }
 
@@ -241,6 +254,11 @@ fn self_signed(pkcs8: &Secret<Vec<u8>>, now: Timestamp) -> Result<Vec<u8>, rcgen
     parameters.not_before = rcgen::date_time_ymd(i32::from(year), 1, 1);
     parameters.not_after = rcgen::date_time_ymd(i32::from(year.saturating_add(CERTIFICATE_YEARS)), 1, 1);
     Ok(parameters.self_signed(&pair)?.der().to_vec())
+}
+
+fn sp_key(stored: &StoredKey) -> Result<SpKey, KeyringError> {
+    let certificate = stored.certificate.clone().ok_or(KeyringError::Saml)?;
+    SpKey::from_pkcs8(stored.pkcs8.expose(), certificate).map_err(|_| KeyringError::Saml)
 }
 
 /// How long ago `earlier` was; zero if it is yet to come.

@@ -26,6 +26,8 @@ async fn the_first_start_makes_every_key_and_the_second_reads_them() {
     assert_eq!(first.access_token_key(start()).unwrap().kid(), second.access_token_key(start()).unwrap().kid());
     assert_ne!(first.access_token_key(start()).unwrap().kid(), first.upstream_identity_key(start()).unwrap().kid());
     assert_eq!(first.jwks(KeyUse::AccessToken).keys().len(), 1);
+    assert_eq!(first.saml_sp_keys().len(), 1);
+    assert_eq!(first.saml_sp_keys()[0].certificate_der(), second.saml_sp_keys()[0].certificate_der());
 }
 
 #[tokio::test]

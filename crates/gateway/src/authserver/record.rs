@@ -1,0 +1,33 @@
+//! The audit events of the authorization server.
+
+use crate::app::App;
+use crate::audit::{Client, Event, Kind};
+use crate::request_id::RequestContext;
+
+use super::clients::KnownClient;
+use super::error::Error;
+
+/// Begins an event of this request; the client as far as it is known.
+pub(super) fn event(app: &App, kind: Kind, context: &RequestContext, client: Option<&KnownClient>) -> Event {
+    let mut event = Event::of(kind, context, app.clock.now());
+    event.client = client.map(|client| Client { id: client.id.to_string(), name: Some(client.name.clone()) });
+    event
+}
+
+/// Writes an event durably. The error of a trail that cannot be written takes the place of the reply.
+pub(super) async fn durable(app: &App, event: Event) -> Result<(), Error> {
+    app.audit.record(event).await?;
+    Ok(())
+}
+
+/// Writes a refusal durably and gives back the error to answer: the one that was refused with, or the trail's own.
+pub(super) async fn refusal(app: &App, mut event: Event, error: Error) -> Error {
+    event.code = Some(error.code().to_owned());
+    event.status = Some(error.answer().status.as_u16());
+    event.detail.insert("reason".to_owned(), error.to_string());
+    tracing::info!(request_id = %event.request_id, code = error.code(), "refused");
+    match durable(app, event).await {
+        Ok(()) => error,
+        Err(audit) => audit,
+    }
+}
