@@ -64,6 +64,12 @@ export class Browser {
 
 /** What to do on a page, in the order of the questions asked. Each gives the next page, or null when the page is not of its kind. */
 const steps = [
+  function refresh(browser, page, _person, stopAt) {
+    const target = /<meta http-equiv="refresh" content="0;url=([^"]+)">/.exec(page.html)?.[1];
+    if (!target) return null;
+    const url = new URL(target.replaceAll('&#38;', '&').replaceAll('&amp;', '&'), page.url);
+    return browser.open(url, { from: page.url, stopAt });
+  },
   function password(browser, page, person, stopAt) {
     const form = forms(page.html, page.url).find((candidate) => candidate.fields.some((field) => field.type === 'password'));
     if (!form) return null;

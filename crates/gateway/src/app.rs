@@ -20,6 +20,7 @@ use crate::config::{Config, MasterKeyError};
 use crate::keys::{Keyring, KeyringError};
 use crate::listener::tls::{self, TlsError};
 use crate::listener::{self, edge};
+use crate::login;
 use crate::outbound::{Outbound, OutboundError};
 use crate::random::Random;
 use crate::request_id::RequestContext;
@@ -39,6 +40,8 @@ pub struct App {
     pub audit: audit::Writer,
     /// The keys that sign tokens and SAML messages.
     pub keys: Keyring,
+    /// What sign-ins keep in memory.
+    pub login: login::State,
     /// The HTTP client.
     pub outbound: Outbound,
     /// The time.
@@ -101,7 +104,10 @@ impl App {
         let keys = Keyring::open(store.clone(), clock.now()).await?;
         let runtime = Runtime { config: Arc::clone(&config) };
         let outbound = Outbound::new()?;
-        Ok(Arc::new(Self { config, runtime: ArcSwap::from_pointee(runtime), store, audit, keys, outbound, clock, random: Random }))
+        let (runtime, login) = (ArcSwap::from_pointee(runtime), login::State::default());
+        let app = Arc::new(Self { config, runtime, store, audit, keys, login, outbound, clock, random: Random });
+        login::spawn_refresh(&app);
+        Ok(app)
     }
 }
 
@@ -132,9 +138,7 @@ pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<
 }
 
 fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> {
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|source| StartError::TlsFile { path: path.display().to_string(), source })
-    };
+    let read = |path: &Path| std::fs::read(path).map_err(|source| StartError::TlsFile { path: path.display().to_string(), source });
     let tls = match &config.tls {
         Some(files) => Some(tls::from_pem(&read(&files.certificate)?, &read(&files.key)?)?),
         None => None,
@@ -148,8 +152,12 @@ fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> 
         idle_timeout: config.limits.idle_timeout,
         ..listener::Limits::default()
     };
-    let resources: Vec<url::Url> =
-        config.upstreams.values().filter(|upstream| upstream.host.is_some()).filter_map(|upstream| upstream.resource.parse().ok()).collect();
+    let resources: Vec<url::Url> = config
+        .upstreams
+        .values()
+        .filter(|upstream| upstream.host.is_some())
+        .filter_map(|upstream| upstream.resource.parse().ok())
+        .collect();
     let hosts = edge::Hosts::new(std::iter::once(config.public_url.url()).chain(&resources));
     Ok(listener::Settings { tls, limits, hosts: Arc::new(hosts) })
 }

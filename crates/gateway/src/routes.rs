@@ -4,14 +4,27 @@
 //! in [`router`]. A path that is in neither table is 404 before anything else is looked at.
 
 use axum::Router;
+use axum::routing::{get, post};
 use http::Request;
 
 use crate::app::SharedApp;
 use crate::config::{Config, UpstreamId};
+use crate::login;
 
 /// Everything but the proxy.
 pub fn router(app: SharedApp) -> Router {
-    Router::new().with_state(app)
+    Router::new()
+        .route("/", get(login::home))
+        .route("/login", get(login::hub))
+        .route("/login/start", get(login::start))
+        .route("/login/consent", post(login::consent))
+        .route("/login/idp", get(login::hub).post(login::choose_idp))
+        .route("/login/saml/{idp}/acs", post(login::saml_acs))
+        .route("/login/oidc/{idp}/callback", get(login::oidc_callback))
+        .route("/logout", get(login::ask_sign_out).post(login::sign_out))
+        .route("/saml/metadata", get(login::sp_metadata))
+        .route("/saml/{idp}/metadata", get(login::sp_metadata_for))
+        .with_state(app)
 }
 
 /// Which upstream a request is for: by its own host name, else by the first segment of `/{upstream}/mcp`.

@@ -35,7 +35,7 @@ fn only_one_whole_value_counts() {
         (vec![format!("a=b;\t{name}={VALUE}")], false),
         (vec![format!("{name}=\"{VALUE}\"")], false),
         (vec![format!("{name}={VALUE} ")], false),
-        (vec![format!("{name}={}", &VALUE[1..])], false),
+        (vec![format!("{name}={}", "A".repeat(42))], false),
         (vec![format!("{name}={VALUE}A")], false),
         (vec![format!("__host-doorward-session={VALUE}")], false),
         (vec![format!("$Version=1; {name}={VALUE}; $Path=/")], true),

@@ -1,1 +1,226 @@
-//! See ARCHITECTURE.md.
+//! The sign-in: a hub and its steps.
+//!
+//! Owns the way of a browser from a stored authorization request (made by `authserver`, or by [`start`] for a sign-in at
+//! Doorward itself) to a person who is known. [`dispatch`] is the hub: the only place that picks the next step, from the
+//! stored stage. The steps do not know each other: [`consent`], [`choose`], [`saml`] and [`oidc`] (each `start` and
+//! `finish`), [`provision`]. The stage `SignedIn` goes back to `authserver` as a redirect to `/oauth/resume`.
+//!
+//! Invariants:
+//! - Every step loads the request by its id *and* the cookie of the browser that began it.
+//! - A step moves the stage by compare and swap, once; a second try finds it moved and goes on from there.
+//! - Consent and sign-in are in the audit trail before they take effect.
+//! - Groups that are not all known refuse the sign-in; they are never read as none.
+
+mod browser;
+mod cached;
+mod choose;
+mod consent;
+mod dispatch;
+mod error;
+mod forms;
+mod idp_metadata;
+mod loops;
+mod oidc;
+mod provision;
+mod record;
+mod return_path;
+mod saml;
+mod signout;
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, Query, RawQuery, State as Shared};
+use axum::response::Response;
+use bytes::Bytes;
+use http::HeaderMap;
+use oauth::client::authorize::Callback;
+use serde::Deserialize;
+
+use crate::app::{App, SharedApp};
+use crate::audit::Kind;
+use crate::config::IdentityProvider;
+use crate::request_id::RequestContext;
+
+pub use error::LoginError;
+
+use browser::Transaction;
+use record::Subject;
+
+/// What sign-ins keep in memory: documents of the identity providers, all of which can be fetched again.
+#[derive(Debug, Default)]
+pub struct State {
+    saml: idp_metadata::Documents,
+    oidc: oidc::Providers,
+}
+
+/// Loads the SAML metadata of the identity providers and keeps it fresh for as long as the application lives.
+pub fn spawn_refresh(app: &SharedApp) {
+    tokio::spawn(idp_metadata::keep_fresh(Arc::downgrade(app)));
+}
+
+/// The query of `/login` and `/login/idp`.
+#[derive(Debug, Deserialize)]
+pub struct RequestQuery {
+    req: Option<String>,
+}
+
+/// The query of `/login/start`.
+#[derive(Debug, Deserialize)]
+pub struct StartQuery {
+    #[serde(rename = "return")]
+    return_to: Option<String>,
+}
+
+/// `GET /`: the signed-in page, or the landing page.
+pub async fn home(Shared(app): Shared<SharedApp>, Extension(context): Extension<RequestContext>, headers: HeaderMap) -> Response {
+    page(&context, signout::home(&app, &headers).await)
+}
+
+/// `GET /login?req=…` and `GET /login/idp?req=…`: the hub.
+pub async fn hub(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    Query(query): Query<RequestQuery>,
+) -> Response {
+    let id = query.req.unwrap_or_default();
+    let outcome = dispatch::next(&app, &context, &headers, &id).await;
+    recorded(&app, &context, None, outcome).await
+}
+
+/// `GET /login/start?return=…`: a sign-in at Doorward itself.
+pub async fn start(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    Query(query): Query<StartQuery>,
+) -> Response {
+    page(&context, browser::start(&app, &headers, query.return_to.as_deref()).await)
+}
+
+/// `POST /login/consent`
+pub async fn consent(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let outcome = consent::submit(&app, &context, &headers, &body).await;
+    recorded(&app, &context, None, outcome).await
+}
+
+/// `POST /login/idp`
+pub async fn choose_idp(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let outcome = choose::submit(&app, &headers, &body).await;
+    recorded(&app, &context, None, outcome).await
+}
+
+/// `POST /login/saml/{idp}/acs`: the assertion consumer service.
+pub async fn saml_acs(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    Path(idp): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let outcome = acs(&app, &context, &headers, &idp, &body).await;
+    recorded(&app, &context, Some(&idp), outcome).await
+}
+
+/// `GET /login/oidc/{idp}/callback`
+pub async fn oidc_callback(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    Path(idp): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let outcome = callback(&app, &context, &headers, &idp, query.as_deref().unwrap_or_default()).await;
+    recorded(&app, &context, Some(&idp), outcome).await
+}
+
+/// `GET /logout`
+pub async fn ask_sign_out(Shared(app): Shared<SharedApp>, Extension(context): Extension<RequestContext>, headers: HeaderMap) -> Response {
+    page(&context, signout::ask(&app, &headers).await)
+}
+
+/// `POST /logout`
+pub async fn sign_out(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    page(&context, signout::submit(&app, &context, &headers, &body).await)
+}
+
+/// `GET /saml/metadata`: our metadata, where one SAML identity provider is configured.
+pub async fn sp_metadata(Shared(app): Shared<SharedApp>, Extension(context): Extension<RequestContext>) -> Response {
+    page(&context, idp_metadata::ours(&app, None))
+}
+
+/// `GET /saml/{idp}/metadata`: our metadata for one SAML identity provider.
+pub async fn sp_metadata_for(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    Path(idp): Path<String>,
+) -> Response {
+    page(&context, idp_metadata::ours(&app, Some(&idp)))
+}
+
+async fn acs(app: &App, context: &RequestContext, headers: &HeaderMap, idp: &str, body: &[u8]) -> Result<Response, LoginError> {
+    let idp = find_idp(app, idp)?;
+    let form = forms::Form::parse(headers, body)?;
+    let posted = saml::Posted::read(&form)?;
+    if let Some(again) = posted.once_more(&idp) {
+        return Ok(again);
+    }
+    forms::require_own_page(headers, &app.config.public_url)?;
+    // A RelayState that is no id of ours is the IdP's own: the response answers no request of ours.
+    let transaction = match posted.relay_state.filter(|state| state.starts_with("arq_")) {
+        Some(id) => Some(Transaction::load(app, headers, id).await?),
+        None => None,
+    };
+    saml::finish(app, context, headers, transaction.as_ref(), &idp, &posted).await
+}
+
+async fn callback(app: &App, context: &RequestContext, headers: &HeaderMap, idp: &str, query: &str) -> Result<Response, LoginError> {
+    let idp = find_idp(app, idp)?;
+    let callback = Callback::parse(query)?;
+    let transaction = Transaction::load(app, headers, oidc::request_of(&callback)?).await?;
+    oidc::finish(app, context, headers, &transaction, &idp, &callback).await
+}
+
+fn find_idp(app: &App, id: &str) -> Result<IdentityProvider, LoginError> {
+    let runtime = app.runtime.load_full();
+    runtime.config.identity_providers.get(id).cloned().ok_or_else(|| LoginError::IdpUnknown(id.to_owned()))
+}
+
+/// A reply that leaves no audit line of its own when it fails.
+fn page(context: &RequestContext, outcome: Result<Response, LoginError>) -> Response {
+    outcome.unwrap_or_else(|error| {
+        tracing::warn!(code = error.code(), request_id = context.request_id, reason = error.private(), "page refused");
+        error.page(&context.request_id)
+    })
+}
+
+/// The reply of a step; a refusal goes to the audit trail.
+async fn recorded(app: &App, context: &RequestContext, idp: Option<&str>, outcome: Result<Response, LoginError>) -> Response {
+    match outcome {
+        Ok(response) => response,
+        Err(error) => {
+            // A disabled person was recorded by name where they were recognised.
+            if !matches!(error, LoginError::UserDisabled) {
+                let known = idp.filter(|id| !matches!(error, LoginError::IdpUnknown(_)) && !id.is_empty());
+                record::refusal(app, context, Kind::SignInRefused, &Subject { idp: known, ..Subject::default() }, &error).await;
+            }
+            error.page(&context.request_id)
+        }
+    }
+}

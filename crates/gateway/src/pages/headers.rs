@@ -94,7 +94,8 @@ pub(super) fn reply(status: StatusCode, html: Result<String, askama::Error>, pol
         headers.insert(name, HeaderValue::from_static(value));
     }
     // The sources are ASCII by construction; a value that is not must close the page, not open it.
-    let policy = HeaderValue::from_str(&policy.header()).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    let policy =
+        HeaderValue::from_str(&policy.header()).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
     headers.insert(CONTENT_SECURITY_POLICY, policy);
     response
 }

@@ -39,7 +39,10 @@ async fn text_from_outside_is_escaped_and_cleaned() {
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert_eq!(html.matches(expected).count(), 3, "{value}: {html}");
         assert!(!html.contains(value), "{value}");
-        assert!(policy.contains("script-src 'none'") && policy.contains("frame-ancestors 'none'") && policy.ends_with("form-action 'self'"), "{policy}");
+        assert!(
+            policy.contains("script-src 'none'") && policy.contains("frame-ancestors 'none'") && policy.ends_with("form-action 'self'"),
+            "{policy}"
+        );
     }
 }
 
@@ -68,7 +71,8 @@ fn the_form_action_source_of_a_redirect_uri() {
 
 #[tokio::test]
 async fn the_inline_pieces_are_allowed_by_their_hash() {
-    let page = AutoPost { title: "Going to Okta", action: "https://okta.example/sso", fields: &[("SAMLRequest", "a\"b"), ("RelayState", "r")] };
+    let page =
+        AutoPost { title: "Going to Okta", action: "https://okta.example/sso", fields: &[("SAMLRequest", "a\"b"), ("RelayState", "r")] };
     let (_, policy, html) = parts(auto_post(&page)).await;
     assert!(policy.ends_with("form-action 'self' https://okta.example https:"), "{policy}");
     for (start, end) in [("<style>", "</style>"), ("<script>", "</script>")] {
@@ -104,7 +108,13 @@ async fn consent_says_what_is_asked_and_by_whom() {
     };
     let (_, policy, html) = parts(consent(&page)).await;
     assert!(policy.ends_with("form-action 'self' cursor:"), "{policy}");
-    for expected in ["Allow Claude\u{fffd} to use CRM?", "unverified", "https://mcp.example.com/crm/mcp", "Use its tools", "You sign in with your organisation next"] {
+    for expected in [
+        "Allow Claude\u{fffd} to use CRM?",
+        "unverified",
+        "https://mcp.example.com/crm/mcp",
+        "Use its tools",
+        "You sign in with your organisation next",
+    ] {
         assert!(html.contains(expected), "{expected}");
     }
     page.client_known = true;

@@ -50,8 +50,11 @@ pub fn authorization_url(metadata: &ProviderMetadata, request: &AuthenticationRe
     parameters.extend(request.login_hint.map(|hint| ("login_hint", hint.to_owned())));
 
     let mut url = metadata.authorization_endpoint.clone();
-    let kept: Vec<(String, String)> =
-        url.query_pairs().filter(|(name, _)| parameters.iter().all(|(ours, _)| ours != name)).map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let kept: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(name, _)| parameters.iter().all(|(ours, _)| ours != name))
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
     url.query_pairs_mut().clear().extend_pairs(kept).extend_pairs(parameters);
     url
 }

@@ -194,7 +194,9 @@ impl Document {
                 let strings: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
                 strings.map(Some).ok_or_else(|| Self::wrong_type(member, "an array of strings"))
             }
-            Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => Err(Self::wrong_type(member, "an array of strings")),
+            Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
+                Err(Self::wrong_type(member, "an array of strings"))
+            }
         }
     }
 

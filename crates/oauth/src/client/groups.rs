@@ -40,7 +40,8 @@ pub fn groups(claims: &Map<String, Value>, claim: &str) -> Result<Option<Vec<Str
         return Err(GroupsError::Overage { marker: "hasgroups" });
     }
     // Core section 5.6.2: the claim is distributed, its value stands elsewhere.
-    if claims.get("_claim_names").and_then(Value::as_object).is_some_and(|names| names.contains_key(claim) || names.contains_key("groups")) {
+    if claims.get("_claim_names").and_then(Value::as_object).is_some_and(|names| names.contains_key(claim) || names.contains_key("groups"))
+    {
         return Err(GroupsError::Overage { marker: "_claim_names" });
     }
     let shape = |received| GroupsError::UnknownShape { claim: claim.to_owned(), received };

@@ -34,8 +34,10 @@ fn the_authorization_url() {
 #[test]
 fn callbacks() {
     let missing = |name| Err(CallbackError::MissingParameter { name });
-    let mismatch = |received: &str| Err(CallbackError::IssuerMismatch { expected: "https://idp.example".to_owned(), received: received.to_owned() });
-    let refused = |error: &str, description: &str| Err(CallbackError::Refused { error: error.to_owned(), description: description.to_owned() });
+    let mismatch =
+        |received: &str| Err(CallbackError::IssuerMismatch { expected: "https://idp.example".to_owned(), received: received.to_owned() });
+    let refused =
+        |error: &str, description: &str| Err(CallbackError::Refused { error: error.to_owned(), description: description.to_owned() });
     let cases = [
         ("code=c&state=s", false, Ok("c")),
         ("code=c&state=s&session_state=x&iss=https%3A%2F%2Fidp.example", true, Ok("c")),
@@ -58,7 +60,12 @@ fn callbacks() {
 
 #[test]
 fn repeated_and_missing_parameters() {
-    for (query, name) in [("code=a&code=b&state=s", "code"), ("code=a&state=s&state=s", "state"), ("iss=a&iss=a&state=s", "iss"), ("error=a&e%72ror=b", "error")] {
+    for (query, name) in [
+        ("code=a&code=b&state=s", "code"),
+        ("code=a&state=s&state=s", "state"),
+        ("iss=a&iss=a&state=s", "iss"),
+        ("error=a&e%72ror=b", "error"),
+    ] {
         assert_eq!(Callback::parse(query), Err(CallbackError::DuplicateParameter { name: name.to_owned() }), "{query}");
     }
     for query in ["", "code=c", "code=c&state="] {

@@ -76,7 +76,8 @@ fn a_whole_document() {
 fn one_change_and_its_refusal() {
     let malformed = |detail: &str| DiscoveryError::Malformed { detail: detail.to_owned() };
     let insecure = |member, value: &str| DiscoveryError::InsecureEndpoint { member, value: value.to_owned() };
-    let issuer = |received: &str| DiscoveryError::IssuerMismatch { expected: "https://idp.example".to_owned(), received: received.to_owned() };
+    let issuer =
+        |received: &str| DiscoveryError::IssuerMismatch { expected: "https://idp.example".to_owned(), received: received.to_owned() };
     let cases = [
         ("issuer", json!("https://idp.example/"), issuer("https://idp.example/")),
         ("issuer", json!("https://IDP.example"), issuer("https://IDP.example")),
@@ -89,9 +90,21 @@ fn one_change_and_its_refusal() {
         ("token_endpoint", json!("http://idp.example/token"), insecure("token_endpoint", "http://idp.example/token")),
         ("authorization_endpoint", json!("javascript:alert(1)"), insecure("authorization_endpoint", "javascript:alert(1)")),
         ("userinfo_endpoint", json!("https://a:b@idp.example/me"), insecure("userinfo_endpoint", "https://a:b@idp.example/me")),
-        ("id_token_signing_alg_values_supported", json!(["HS256", "none"]), DiscoveryError::NoCommonAlgorithm { offered: vec!["HS256".to_owned(), "none".to_owned()] }),
-        ("id_token_signing_alg_values_supported", json!("RS256"), malformed("`id_token_signing_alg_values_supported` is not an array of strings")),
-        ("authorization_response_iss_parameter_supported", json!("yes"), malformed("`authorization_response_iss_parameter_supported` is not a boolean")),
+        (
+            "id_token_signing_alg_values_supported",
+            json!(["HS256", "none"]),
+            DiscoveryError::NoCommonAlgorithm { offered: vec!["HS256".to_owned(), "none".to_owned()] },
+        ),
+        (
+            "id_token_signing_alg_values_supported",
+            json!("RS256"),
+            malformed("`id_token_signing_alg_values_supported` is not an array of strings"),
+        ),
+        (
+            "authorization_response_iss_parameter_supported",
+            json!("yes"),
+            malformed("`authorization_response_iss_parameter_supported` is not a boolean"),
+        ),
     ];
     for (member, value, expected) in cases {
         let mut changed = document();

@@ -56,7 +56,9 @@ fn one_claim_changed() {
     let party = |received: Option<&str>| {
         Some(IdTokenError::AuthorizedPartyMismatch { expected: "doorward".to_owned(), received: received.map(str::to_owned) })
     };
-    let audience = |received: &[&str]| Some(IdTokenError::Token(JwtError::AudienceMismatch(received.iter().map(|value| (*value).to_owned()).collect())));
+    let audience = |received: &[&str]| {
+        Some(IdTokenError::Token(JwtError::AudienceMismatch(received.iter().map(|value| (*value).to_owned()).collect())))
+    };
     let kind = |sign| Some(IdTokenError::OtherKind { sign });
     let old = |auth_time| Some(IdTokenError::AuthenticationTooOld { auth_time: Timestamp::from_second(auth_time).unwrap(), max_age: 60 });
     let cases = [

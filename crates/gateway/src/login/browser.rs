@@ -1,0 +1,151 @@
+//! What ties a sign-in and a session to one browser: the two cookies, and what the store keeps about them.
+
+use axum::response::Response;
+use http::HeaderMap;
+use oauth::Secret;
+use oauth::server::authorize::AuthorizationParams;
+use store::{
+    Advanced, AuthorizationRequest, AuthorizationRequestId, BrowserSession, Loaded, NewAuthorizationRequest, Purpose, Stage, User,
+};
+
+use crate::app::App;
+use crate::config::{Config, IdentityProvider, IdpId, Upstream};
+use crate::cookies::{self, Cookie, TRANSACTION_LIFETIME};
+
+use super::error::LoginError;
+use super::forms::{self, see_other, with_cookie};
+use super::loops;
+use super::return_path;
+
+/// A sign-in under way, held by the browser that began it. Only [`Transaction::load`] makes one.
+pub(super) struct Transaction {
+    /// What the store knows.
+    pub(super) request: AuthorizationRequest,
+    /// The client's parameters; none for a browser sign-in.
+    pub(super) params: Option<AuthorizationParams>,
+    cookie: Secret<String>,
+}
+
+impl Transaction {
+    /// The sign-in that `id` names, if this browser's cookie belongs to it.
+    pub(super) async fn load(app: &App, headers: &HeaderMap, id: &str) -> Result<Self, LoginError> {
+        let id: AuthorizationRequestId = id.parse().map_err(|_| LoginError::RequestMalformed)?;
+        let cookie = Cookie::Transaction(id).token(&app.config.public_url, headers).ok_or(LoginError::CookieMissing)?;
+        match app.store.load_authorization_request(id, &cookies::hash(&cookie), app.clock.now()).await? {
+            Loaded::Found(request) => {
+                let params = request.params()?;
+                Ok(Self { request: *request, params, cookie })
+            }
+            Loaded::Unknown => Err(LoginError::RequestUnknown),
+            Loaded::WrongBrowser => Err(LoginError::WrongBrowser),
+            Loaded::Expired => Err(LoginError::RequestExpired),
+        }
+    }
+
+    /// The hub's address for this sign-in.
+    pub(super) fn hub(&self) -> String {
+        format!("/login?req={}", self.request.id)
+    }
+
+    /// The proof that one of our forms must carry.
+    pub(super) fn csrf(&self, form: &str) -> String {
+        forms::csrf_token(&self.cookie, form, &self.request.id.to_string())
+    }
+
+    /// Checks that proof.
+    pub(super) fn check_csrf(&self, received: &str, form: &str) -> Result<(), LoginError> {
+        forms::check_csrf(received, &self.cookie, form, &self.request.id.to_string())
+    }
+
+    /// Moves on. `Lost`: another step of the same browser was faster, and the hub will find out how far it is.
+    pub(super) async fn advance(&self, app: &App, stage: &Stage) -> Result<Advanced, LoginError> {
+        Ok(app.store.advance(self.request.id, self.request.version, stage, app.clock.now()).await?)
+    }
+
+    /// The upstream the sign-in is for; none for a browser sign-in.
+    pub(super) fn upstream<'c>(&self, config: &'c Config) -> Result<Option<&'c Upstream>, LoginError> {
+        let Some(params) = &self.params else { return Ok(None) };
+        config.upstreams.get(params.upstream.as_str()).map(Some).ok_or_else(|| LoginError::UpstreamUnknown(params.upstream.clone()))
+    }
+
+    /// The IdPs that may sign this person in.
+    pub(super) fn identity_providers<'c>(&self, config: &'c Config) -> Result<Vec<&'c IdentityProvider>, LoginError> {
+        let upstream = self.upstream(config)?;
+        let allowed = |id: &IdpId| upstream.is_none_or(|upstream| upstream.identity_providers.contains(id));
+        Ok(config.identity_providers.values().filter(|idp| allowed(&idp.id)).collect())
+    }
+
+    /// Whether this IdP may sign this person in.
+    pub(super) fn require_allowed(&self, config: &Config, idp: &str) -> Result<(), LoginError> {
+        if self.identity_providers(config)?.iter().any(|allowed| allowed.id.as_str() == idp) {
+            return Ok(());
+        }
+        let upstream = self.params.as_ref().map(|params| params.upstream.clone()).unwrap_or_default();
+        Err(LoginError::IdpNotAllowed { idp: idp.to_owned(), upstream })
+    }
+
+    /// Whether the person must prove anew who they are.
+    pub(super) fn force_login(&self) -> bool {
+        self.params.as_ref().is_some_and(|params| params.force_login)
+    }
+
+    /// Counts a departure to `idp` for the loop breaker; gives the cookie that goes with the reply.
+    pub(super) fn count_departure(&self, app: &App, headers: &HeaderMap, idp: &str) -> Result<http::HeaderValue, LoginError> {
+        let destination = match (&self.params, &self.request.purpose) {
+            (Some(params), _) => format!("{idp} {} {} {}", params.client_id, params.upstream, params.redirect_uri.host_display()),
+            (None, Purpose::BrowserSignIn { return_path }) => format!("{idp} {return_path}"),
+            (None, Purpose::ClientAuthorization) => idp.to_owned(),
+        };
+        loops::count_start(headers, &app.config.public_url, &destination, app.clock.now())
+    }
+}
+
+/// A live browser session, its person, and its cookie.
+pub(super) struct SignedInBrowser {
+    /// The session.
+    pub(super) session: BrowserSession,
+    /// The person, not disabled.
+    pub(super) user: User,
+    /// The cookie, as the key of this browser's CSRF tokens.
+    pub(super) cookie: Secret<String>,
+}
+
+impl SignedInBrowser {
+    /// The session that this browser holds, if it is live.
+    pub(super) async fn find(app: &App, headers: &HeaderMap) -> Result<Option<Self>, LoginError> {
+        let Some(cookie) = Cookie::Session.token(&app.config.public_url, headers) else { return Ok(None) };
+        let idle = app.config.sessions.idle;
+        let found = app.store.find_browser_session(&cookies::hash(&cookie), idle, app.clock.now()).await?;
+        Ok(found.map(|(session, user)| Self { session, user, cookie }))
+    }
+
+    /// What the person is called on pages.
+    pub(super) fn person(&self) -> &str {
+        name_of(&self.user)
+    }
+}
+
+/// What a person is called on pages: the most readable name there is.
+pub(super) fn name_of(user: &User) -> &str {
+    user.display_name.as_deref().or(user.username.as_deref()).or(user.email.as_deref()).unwrap_or(&user.subject)
+}
+
+/// Begins a sign-in at Doorward itself, without a client: `GET /login/start?return=…`.
+pub(super) async fn start(app: &App, headers: &HeaderMap, return_to: Option<&str>) -> Result<Response, LoginError> {
+    let return_path = return_path::parse(return_to)?;
+    if SignedInBrowser::find(app, headers).await?.is_some() {
+        return Ok(see_other(return_path));
+    }
+    let now = app.clock.now();
+    let cookie = app.random.token()?;
+    let new = NewAuthorizationRequest {
+        purpose: Purpose::BrowserSignIn { return_path: return_path.to_owned() },
+        params: None,
+        browser_hash: cookies::hash(&cookie),
+        stage: Stage::ChooseIdp,
+        expires_at: now.checked_add(TRANSACTION_LIFETIME).unwrap_or(now),
+    };
+    let id = app.store.create_authorization_request(&new, now).await?;
+    let cookie = Cookie::Transaction(id).set(&app.config.public_url, &cookie, TRANSACTION_LIFETIME);
+    Ok(with_cookie(see_other(&format!("/login?req={id}")), cookie))
+}

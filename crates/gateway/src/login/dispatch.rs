@@ -1,0 +1,136 @@
+//! The hub: the one place that picks the next step of a sign-in, from its stored stage.
+//!
+//! Each step has its own file and route, and comes back here. A reload, the back button or a doubled request therefore
+//! does no harm: the hub looks at the stage again.
+
+use axum::response::Response;
+use http::HeaderMap;
+use store::{Advanced, Purpose, Stage};
+
+use crate::app::App;
+use crate::config::{IdentityProvider, Protocol};
+use crate::cookies::Cookie;
+use crate::request_id::RequestContext;
+
+use super::browser::{SignedInBrowser, Transaction};
+use super::error::LoginError;
+use super::forms::{see_other, with_cookie};
+use super::{choose, consent, oidc, saml};
+
+/// `GET /login?req=…`
+pub(super) async fn next(app: &App, context: &RequestContext, headers: &HeaderMap, id: &str) -> Result<Response, LoginError> {
+    let transaction = Transaction::load(app, headers, id).await?;
+    match &transaction.request.stage {
+        Stage::Consent => {
+            if consent::was_remembered(app, context, headers, &transaction).await? {
+                return Ok(see_other(&transaction.hub()));
+            }
+            consent::page(app, headers, &transaction).await
+        }
+        Stage::ChooseIdp => {
+            if use_session(app, headers, &transaction).await? {
+                return Ok(see_other(&transaction.hub()));
+            }
+            choose_or_leave(app, headers, &transaction).await
+        }
+        // Back from the IdP without an answer: the person may choose again.
+        Stage::SignIn(_) => choose_or_leave(app, headers, &transaction).await,
+        Stage::SignedIn { .. } => finish(app, &transaction).await,
+        // The client learns of the refusal from the authorization server.
+        Stage::Denied { .. } if transaction.params.is_some() => Ok(see_other(&resume(&transaction))),
+        Stage::Completed | Stage::Denied { .. } => Err(LoginError::AlreadyCompleted),
+    }
+}
+
+/// Sends the browser to `idp`: the last step before it leaves this site.
+pub(super) async fn leave(
+    app: &App,
+    headers: &HeaderMap,
+    transaction: &Transaction,
+    idp: &IdentityProvider,
+) -> Result<Departure, LoginError> {
+    let count = transaction.count_departure(app, headers, idp.id.as_str())?;
+    let vehicle = match &idp.protocol {
+        Protocol::Saml(settings) => saml::start(app, transaction, idp, settings).await?,
+        Protocol::Oidc(settings) => oidc::start(app, transaction, idp, settings).await?,
+    };
+    Ok(Departure { vehicle, count })
+}
+
+/// How the browser leaves for the IdP.
+pub(super) struct Departure {
+    vehicle: Vehicle,
+    count: http::HeaderValue,
+}
+
+/// The two ways to leave.
+pub(super) enum Vehicle {
+    /// By GET to this address.
+    Address(url::Url),
+    /// By a form on this page, which submits itself.
+    Page(Response),
+}
+
+impl Departure {
+    /// The reply to a GET.
+    pub(super) fn into_redirect(self) -> Response {
+        let response = match self.vehicle {
+            Vehicle::Address(url) => see_other(url.as_str()),
+            Vehicle::Page(page) => page,
+        };
+        with_cookie(response, self.count)
+    }
+
+    /// The reply to a form, which must not be a redirect: see [`crate::pages::continue_to`].
+    pub(super) fn into_page(self) -> Response {
+        let response = match self.vehicle {
+            Vehicle::Address(url) => crate::pages::continue_to(url.as_str()),
+            Vehicle::Page(page) => page,
+        };
+        with_cookie(response, self.count)
+    }
+}
+
+/// One IdP: there at once. Several: ask.
+async fn choose_or_leave(app: &App, headers: &HeaderMap, transaction: &Transaction) -> Result<Response, LoginError> {
+    let runtime = app.runtime.load_full();
+    let allowed = transaction.identity_providers(&runtime.config)?;
+    match allowed.as_slice() {
+        [only] => Ok(leave(app, headers, transaction, only).await?.into_redirect()),
+        several => Ok(choose::page(transaction, several)),
+    }
+}
+
+/// A session that lives in this browser already answers the question who the person is, if its IdP may.
+async fn use_session(app: &App, headers: &HeaderMap, transaction: &Transaction) -> Result<bool, LoginError> {
+    if transaction.force_login() {
+        return Ok(false);
+    }
+    let Some(browser) = SignedInBrowser::find(app, headers).await? else { return Ok(false) };
+    let runtime = app.runtime.load_full();
+    if transaction.require_allowed(&runtime.config, &browser.session.idp).is_err() {
+        return Ok(false);
+    }
+    consent::remember(app, transaction, browser.user.id).await?;
+    let stage = Stage::SignedIn { user: browser.user.id, session: browser.session.id };
+    // Lost: another request of this browser moved on; the hub is asked again either way.
+    let _: Advanced = transaction.advance(app, &stage).await?;
+    Ok(true)
+}
+
+/// The person is known: on to the client's code, or to the page the person wanted.
+async fn finish(app: &App, transaction: &Transaction) -> Result<Response, LoginError> {
+    match &transaction.request.purpose {
+        Purpose::ClientAuthorization => Ok(see_other(&resume(transaction))),
+        Purpose::BrowserSignIn { return_path } => {
+            let _: Advanced = transaction.advance(app, &Stage::Completed).await?;
+            let clear = Cookie::Transaction(transaction.request.id).clear(&app.config.public_url);
+            Ok(with_cookie(see_other(return_path), clear))
+        }
+    }
+}
+
+/// Where the authorization server takes over.
+fn resume(transaction: &Transaction) -> String {
+    format!("/oauth/resume?req={}", transaction.request.id)
+}

@@ -1,0 +1,341 @@
+//! Every way in which a sign-in can fail, and the page for each.
+//!
+//! One enum, one exhaustive match to the page. A page has a public text only: what the store, the audit trail or the network
+//! said goes to the log and to the audit trail, under the request id that the page shows.
+
+use axum::response::Response;
+use http::StatusCode;
+use oauth::client::authorize::CallbackError;
+use oauth::client::discovery::DiscoveryError;
+use oauth::client::groups::GroupsError;
+use oauth::client::id_token::IdTokenError;
+use oauth::client::token::TokenError;
+use oauth::client::userinfo::UserinfoError;
+use oauth::jwks::JwksError;
+use oauth::pkce::PkceError;
+use store::StoreError;
+
+use crate::audit::AuditError;
+use crate::outbound::OutboundError;
+use crate::pages::{self, ErrorPage};
+use crate::random::RandomError;
+
+/// Why a sign-in, a consent or a sign-out does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The address has no well-formed `req`.
+    #[error("The address of this page is incomplete: it does not name a sign-in.")]
+    RequestMalformed,
+    /// There is no such sign-in (any more).
+    #[error("This sign-in is not known here. It may have ended, or the address was changed.")]
+    RequestUnknown,
+    /// The browser sent no cookie for this sign-in.
+    #[error("Your browser did not send the cookie of this sign-in: it belongs to another browser, or cookies are blocked.")]
+    CookieMissing,
+    /// The cookie is of another sign-in.
+    #[error("This sign-in was started in another browser.")]
+    WrongBrowser,
+    /// Over ten minutes old.
+    #[error("This sign-in took longer than 10 minutes and has ended.")]
+    RequestExpired,
+    /// The step does not fit how far the sign-in is.
+    #[error("This step does not fit how far the sign-in is: it was already taken, or never begun.")]
+    OutOfStep,
+    /// Nothing more to do.
+    #[error("This sign-in is finished. You can close this page.")]
+    AlreadyCompleted,
+    /// The form's proof is not of this browser and this sign-in.
+    #[error("The form that was sent does not belong to this sign-in in this browser.")]
+    CsrfMismatch,
+    /// The browser says that another site sent the form.
+    #[error("Another web site sent this form.")]
+    CrossSiteForm,
+    /// Not a form, a field is missing or stands twice.
+    #[error("The form that was sent cannot be read: {0}.")]
+    FormMalformed(&'static str),
+    /// No such IdP in the configuration.
+    #[error("There is no identity provider “{0}” here.")]
+    IdpUnknown(String),
+    /// The upstream is not open to this IdP.
+    #[error("The server “{upstream}” cannot be reached with an account of “{idp}”.")]
+    IdpNotAllowed {
+        /// The IdP's id.
+        idp: String,
+        /// The upstream's id.
+        upstream: String,
+    },
+    /// The answer of one IdP came to the address of another.
+    #[error("The answer came to the address of “{received}”, but the sign-in was begun at “{expected}”.")]
+    IdpMismatch {
+        /// Where the browser was sent.
+        expected: String,
+        /// Whose callback was called.
+        received: String,
+    },
+    /// The upstream left the configuration during the sign-in.
+    #[error("The server “{0}” is not here any more.")]
+    UpstreamUnknown(String),
+    /// Not a path of ours.
+    #[error("The place to return to is not a page of this site.")]
+    ReturnPathRefused,
+    /// Sent to the IdP again and again.
+    #[error("The same sign-in was started three times within a minute, so it would go in circles.")]
+    LoopDetected {
+        /// What helps to find the cause: cookies' names, host.
+        evidence: String,
+    },
+    /// No usable SAML metadata of the IdP.
+    #[error("The metadata of “{idp}” could not be loaded, so its answers cannot be checked.")]
+    MetadataUnavailable {
+        /// The IdP's id.
+        idp: String,
+        /// Why, for the log.
+        detail: String,
+    },
+    /// The metadata names no address for the sign-in.
+    #[error("The metadata of “{0}” has no address to sign in at.")]
+    NoSsoEndpoint(String),
+    /// `/saml/metadata` where several SAML identity providers are configured, or none.
+    #[error("There is not exactly one SAML identity provider here; ask for the metadata of one of them: {0}")]
+    SamlMetadataAmbiguous(String),
+    /// The AuthnRequest could not be made.
+    #[error("The request to the identity provider could not be signed.")]
+    SamlRequest(#[from] saml::RequestError),
+    /// The response is refused.
+    #[error("The answer of the identity provider was refused: {0}.")]
+    SamlResponse(#[from] saml::ResponseError),
+    /// The assertion was used before.
+    #[error("This answer of the identity provider was already used once.")]
+    AssertionReplayed,
+    /// An assertion nobody asked for came to an IdP that may not send such.
+    #[error("The identity provider sent an answer that no sign-in here asked for.")]
+    Unsolicited,
+    /// The subject changes with each sign-in.
+    #[error("The identity provider names you by an identifier that changes with every sign-in ({0}).")]
+    SubjectNotStable(String),
+    /// The IdP left groups out (Microsoft Entra ID over 150 groups: `groups.link`).
+    #[error("The identity provider left out your groups because there are too many ({0}).")]
+    GroupsOverage(String),
+    /// The person did not prove anew who they are, although that was asked for.
+    #[error("A fresh sign-in was asked for, but the identity provider used an older one.")]
+    ReauthenticationMissing,
+    /// Discovery.
+    #[error("The identity provider's configuration was refused: {0}.")]
+    Discovery(#[from] DiscoveryError),
+    /// The key set.
+    #[error("The identity provider's keys were refused: {0}.")]
+    Jwks(#[from] JwksError),
+    /// The callback's parameters.
+    #[error("The answer of the identity provider was refused: {0}.")]
+    Callback(#[from] CallbackError),
+    /// `state` is not the one of this sign-in.
+    #[error("The answer of the identity provider does not belong to this sign-in.")]
+    StateMismatch,
+    /// The token endpoint.
+    #[error("The identity provider did not give tokens: {0}.")]
+    Token(#[from] TokenError),
+    /// The ID token.
+    #[error("The identity provider's statement about you was refused: {0}.")]
+    IdToken(#[from] IdTokenError),
+    /// Userinfo.
+    #[error("The identity provider's details about you were refused: {0}.")]
+    Userinfo(#[from] UserinfoError),
+    /// Groups that cannot be read whole.
+    #[error("Your groups could not be read: {0}.")]
+    Groups(#[from] GroupsError),
+    /// A PKCE verifier of our own that is none.
+    #[error("The request to the identity provider could not be made.")]
+    Pkce(#[from] PkceError),
+    /// An answer of the IdP with a status that means nothing here.
+    #[error("The identity provider answered {what} with status {status}.")]
+    UnexpectedStatus {
+        /// What was asked.
+        what: &'static str,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The IdP cannot be reached.
+    #[error("The identity provider cannot be reached from here.")]
+    Outbound(#[from] OutboundError),
+    /// The person is shut out.
+    #[error("Your account is disabled at this gateway.")]
+    UserDisabled,
+    /// The person said no.
+    #[error("You did not allow the access.")]
+    ConsentRefused,
+    /// The store.
+    #[error("Doorward cannot read or write its database at the moment.")]
+    Store(#[from] StoreError),
+    /// The audit trail: what cannot be recorded does not happen.
+    #[error("Doorward cannot write its audit trail at the moment, so it lets nobody in.")]
+    Audit(#[from] AuditError),
+    /// Randomness.
+    #[error("Doorward cannot make random numbers at the moment.")]
+    Random(#[from] RandomError),
+}
+
+impl LoginError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::RequestMalformed => "login.request_malformed",
+            Self::RequestUnknown => "login.request_unknown",
+            Self::CookieMissing => "login.cookie_missing",
+            Self::WrongBrowser => "login.wrong_browser",
+            Self::RequestExpired => "login.request_expired",
+            Self::OutOfStep => "login.out_of_step",
+            Self::AlreadyCompleted => "login.already_completed",
+            Self::CsrfMismatch => "login.csrf_mismatch",
+            Self::CrossSiteForm => "login.cross_site_form",
+            Self::FormMalformed(_) => "login.form_malformed",
+            Self::IdpUnknown(_) => "login.idp_unknown",
+            Self::IdpNotAllowed { .. } => "login.idp_not_allowed",
+            Self::IdpMismatch { .. } => "login.idp_mismatch",
+            Self::UpstreamUnknown(_) => "login.upstream_unknown",
+            Self::ReturnPathRefused => "login.return_path_refused",
+            Self::LoopDetected { .. } => "login.loop_detected",
+            Self::MetadataUnavailable { .. } => "login.idp_metadata_unavailable",
+            Self::NoSsoEndpoint(_) => "login.idp_without_sso_endpoint",
+            Self::SamlMetadataAmbiguous(_) => "login.saml_metadata_ambiguous",
+            Self::SamlRequest(error) => error.code(),
+            Self::SamlResponse(error) => error.code(),
+            Self::AssertionReplayed => "login.assertion_replayed",
+            Self::Unsolicited => "login.unsolicited_response",
+            Self::SubjectNotStable(_) => "login.subject_not_stable",
+            Self::GroupsOverage(_) => "login.groups_overage",
+            Self::ReauthenticationMissing => "login.reauthentication_missing",
+            Self::Discovery(error) => error.code(),
+            Self::Jwks(error) => error.code(),
+            Self::Callback(error) => error.code(),
+            Self::StateMismatch => "login.state_mismatch",
+            Self::Token(error) => error.code(),
+            Self::IdToken(error) => error.code(),
+            Self::Userinfo(error) => error.code(),
+            Self::Groups(error) => error.code(),
+            Self::Pkce(error) => error.code(),
+            Self::UnexpectedStatus { .. } => "login.idp_unexpected_status",
+            Self::Outbound(error) => error.code(),
+            Self::UserDisabled => "login.user_disabled",
+            Self::ConsentRefused => "login.consent_refused",
+            Self::Store(error) => error.code(),
+            Self::Audit(error) => error.code(),
+            Self::Random(_) => "login.random_unavailable",
+        }
+    }
+
+    /// What only the log and the audit trail are told: the whole chain of causes.
+    pub(super) fn private(&self) -> String {
+        if let Self::MetadataUnavailable { detail, .. } = self {
+            return format!("{self} {detail}");
+        }
+        let mut text = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            let words = cause.to_string();
+            // Most public texts already hold the words of their cause.
+            if !text.contains(&words) {
+                text.push_str(": ");
+                text.push_str(&words);
+            }
+            next = cause.source();
+        }
+        text
+    }
+
+    /// Status, heading, and who can mend it.
+    fn presentation(&self) -> (StatusCode, &'static str, Mender) {
+        match self {
+            Self::RequestMalformed | Self::FormMalformed(_) | Self::ReturnPathRefused => {
+                (StatusCode::BAD_REQUEST, "This request cannot be read", Mender::Start)
+            }
+            Self::RequestUnknown | Self::RequestExpired => (StatusCode::BAD_REQUEST, "This sign-in has ended", Mender::Start),
+            Self::CookieMissing => (StatusCode::BAD_REQUEST, "The cookie of this sign-in is missing", Mender::Cookies),
+            Self::WrongBrowser => (StatusCode::FORBIDDEN, "This is another browser's sign-in", Mender::Start),
+            Self::OutOfStep | Self::StateMismatch => (StatusCode::CONFLICT, "This step does not fit", Mender::Start),
+            Self::AlreadyCompleted => (StatusCode::CONFLICT, "This sign-in is finished", Mender::Nobody),
+            Self::CsrfMismatch | Self::CrossSiteForm => (StatusCode::FORBIDDEN, "This form was not sent from its page", Mender::Start),
+            Self::IdpUnknown(_) | Self::UpstreamUnknown(_) | Self::SamlMetadataAmbiguous(_) => {
+                (StatusCode::NOT_FOUND, "There is nothing here", Mender::Administrator)
+            }
+            Self::IdpNotAllowed { .. } => (StatusCode::FORBIDDEN, "This account cannot be used here", Mender::Administrator),
+            Self::IdpMismatch { .. } | Self::AssertionReplayed => (StatusCode::FORBIDDEN, "The answer was refused", Mender::Start),
+            Self::LoopDetected { .. } => (StatusCode::TOO_MANY_REQUESTS, "The sign-in goes in circles", Mender::Cookies),
+            Self::MetadataUnavailable { .. } | Self::Outbound(_) | Self::UnexpectedStatus { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "The identity provider does not answer", Mender::Administrator)
+            }
+            Self::NoSsoEndpoint(_) | Self::SamlRequest(_) | Self::Pkce(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "The sign-in cannot begin", Mender::Administrator)
+            }
+            Self::SamlResponse(_)
+            | Self::Unsolicited
+            | Self::Callback(_)
+            | Self::Token(_)
+            | Self::IdToken(_)
+            | Self::Userinfo(_)
+            | Self::SubjectNotStable(_)
+            | Self::GroupsOverage(_)
+            | Self::Groups(_) => (StatusCode::FORBIDDEN, "The sign-in was refused", Mender::IdpAdministrator),
+            Self::ReauthenticationMissing => (StatusCode::FORBIDDEN, "A fresh sign-in is needed", Mender::Start),
+            Self::Discovery(_) | Self::Jwks(_) => (StatusCode::SERVICE_UNAVAILABLE, "The sign-in cannot begin", Mender::Administrator),
+            Self::UserDisabled => (StatusCode::FORBIDDEN, "Your account is disabled", Mender::Administrator),
+            Self::ConsentRefused => (StatusCode::OK, "You did not allow the access", Mender::Nobody),
+            Self::Store(_) | Self::Audit(_) | Self::Random(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "Doorward cannot work at the moment", Mender::Administrator)
+            }
+        }
+    }
+
+    /// The value that has to be changed or compared, where there is one that may be shown.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a variant without a value to show is the rule, not a case to decide")]
+    fn exact_value(&self) -> Option<String> {
+        match self {
+            Self::LoopDetected { evidence } => Some(evidence.clone()),
+            Self::IdpMismatch { received, .. } => Some(received.clone()),
+            Self::Callback(CallbackError::Refused { error, .. }) | Self::Token(TokenError::Refused { error, .. }) => Some(error.clone()),
+            Self::SubjectNotStable(value) | Self::GroupsOverage(value) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
+    /// The page of this failure.
+    pub(super) fn page(&self, request_id: &str) -> Response {
+        let (status, title, mender) = self.presentation();
+        pages::error_page(ErrorPage {
+            status,
+            title,
+            what_happened: &self.to_string(),
+            who_can_mend: mender.words(),
+            exact_value: self.exact_value().as_deref(),
+            code: self.code(),
+            request_id,
+            retry: None,
+        })
+    }
+}
+
+/// Who can mend a failure.
+enum Mender {
+    Start,
+    Cookies,
+    Administrator,
+    IdpAdministrator,
+    Nobody,
+}
+
+impl Mender {
+    fn words(&self) -> &'static str {
+        match self {
+            Self::Start => {
+                "You can mend this: start again from the program that sent you here, in one browser, and finish within ten minutes."
+            }
+            Self::Cookies => {
+                "You can mend this: allow cookies for this site, use the same browser from start to end, and start again from the program that sent you here. If it happens again, your Doorward administrator can look up the request below."
+            }
+            Self::Administrator => "Your Doorward administrator can mend this. The code below has a page in the documentation.",
+            Self::IdpAdministrator => {
+                "The administrator of your organisation's identity provider can mend this, together with your Doorward administrator. The code below has a page in the documentation."
+            }
+            Self::Nobody => "Nothing needs to be mended. To begin anew, go back to the program that sent you here.",
+        }
+    }
+}

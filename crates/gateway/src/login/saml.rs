@@ -1,0 +1,221 @@
+//! Sign-in by SAML: `start` sends the browser away with an AuthnRequest, `finish` judges the response it brings back.
+//!
+//! Every check on the response is in `saml`; here are the stored request id, the single use of an assertion, and what the
+//! attributes mean. Mirror of [`super::oidc`].
+//!
+//! The response comes by a POST from the IdP's site, without our `SameSite=Lax` cookies. The assertion consumer service
+//! therefore answers it with a page that posts the same fields again from our own site, and only that second post, which
+//! carries the cookies, is judged.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use http::HeaderMap;
+use jiff::Timestamp;
+use saml::{AuthnRequest, Binding, EntityId, Expected, IdpMetadata, ServiceProvider, VerifiedAssertion};
+use store::{IdpSession, OnceKind, SignInProtocol, SignInState, Stage};
+use url::Url;
+
+use crate::app::App;
+use crate::config::{IdentityProvider, IdpId, Protocol, RequestBinding, SamlIdp};
+use crate::pages::{self, AutoPost};
+use crate::request_id::RequestContext;
+
+use super::browser::Transaction;
+use super::dispatch::Vehicle;
+use super::error::LoginError;
+use super::forms::{Form, with_cookie};
+use super::idp_metadata;
+use super::provision::{self, VerifiedIdentity};
+
+const SKEW: Duration = Duration::from_mins(1);
+const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
+/// Subject identifiers that are made to be keys (SAML V2.0 Subject Identifier Attributes Profile, sections 3.3 and 3.4).
+const SUBJECT_IDS: [&str; 2] = ["urn:oasis:names:tc:SAML:attribute:subject-id", "urn:oasis:names:tc:SAML:attribute:pairwise-id"];
+/// What Microsoft Entra ID and AD FS send in place of the groups when there are more than 150.
+const GROUPS_LINK: &str = "http://schemas.microsoft.com/claims/groups.link";
+const EMAIL_NAMES: [&str; 4] =
+    ["email", "mail", "urn:oid:0.9.2342.19200300.100.1.3", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"];
+const DISPLAY_NAMES: [&str; 4] =
+    ["displayName", "urn:oid:2.16.840.1.113730.3.1.241", "http://schemas.microsoft.com/identity/claims/displayname", "cn"];
+
+/// Sends the browser to the IdP with an AuthnRequest, whose id is kept in the stored stage.
+pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityProvider, settings: &SamlIdp) -> Result<Vehicle, LoginError> {
+    let metadata = idp_metadata::of(app, &idp.id, settings).await?;
+    let preferred = match settings.request_binding {
+        RequestBinding::Redirect => Binding::Redirect,
+        RequestBinding::Post => Binding::Post,
+    };
+    let endpoint = metadata.sso_endpoint(preferred).ok_or_else(|| LoginError::NoSsoEndpoint(idp.id.to_string()))?;
+    let mut request = AuthnRequest::new(app.random.bytes()?, app.clock.now(), endpoint.location.clone());
+    request.force_authn = settings.force_authn || transaction.force_login();
+    request.name_id_format.clone_from(&settings.name_id_format);
+    request.requested_authn_context.clone_from(&settings.authn_context);
+    let sp = service_provider(app, &idp.id)?;
+    let sign = settings.sign_requests || metadata.want_authn_requests_signed;
+    let relay_state = transaction.request.id.to_string();
+    let vehicle = match endpoint.binding {
+        Binding::Redirect => Vehicle::Address(request.redirect_url(&sp, &relay_state, sign)?),
+        Binding::Post => {
+            let form = request.post_form(&sp, &relay_state, sign)?;
+            let fields = [("SAMLRequest", form.saml_request.as_str()), ("RelayState", form.relay_state.as_str())];
+            let title = format!("Going to {}", idp.name);
+            Vehicle::Page(pages::auto_post(&AutoPost { title: &title, action: form.action.as_str(), fields: &fields }))
+        }
+    };
+    let protocol = SignInProtocol::Saml { request_id: request.id };
+    let stage = Stage::SignIn(SignInState { idp: idp.id.to_string(), protocol });
+    match transaction.advance(app, &stage).await? {
+        store::Advanced::Moved { .. } => Ok(vehicle),
+        store::Advanced::Lost => Err(LoginError::OutOfStep),
+    }
+}
+
+/// What came to the assertion consumer service.
+pub(super) struct Posted<'f> {
+    saml_response: &'f str,
+    /// The id of the stored request, if the IdP kept it.
+    pub(super) relay_state: Option<&'f str>,
+    again: bool,
+}
+
+impl<'f> Posted<'f> {
+    /// The fields of the HTTP-POST binding (SAML bindings section 3.5.4), and our mark on the second post.
+    pub(super) fn read(form: &'f Form) -> Result<Self, LoginError> {
+        Ok(Self {
+            saml_response: form.required("SAMLResponse")?,
+            relay_state: form.optional("RelayState")?.filter(|state| !state.is_empty()),
+            again: form.optional("again")?.is_some(),
+        })
+    }
+
+    /// The page that posts the same fields again from our own site; none if this is that post.
+    pub(super) fn once_more(&self, idp: &IdentityProvider) -> Option<Response> {
+        if self.again {
+            return None;
+        }
+        let mut fields = vec![("SAMLResponse", self.saml_response), ("again", "1")];
+        fields.extend(self.relay_state.map(|state| ("RelayState", state)));
+        let action = format!("/login/saml/{}/acs", idp.id);
+        Some(pages::auto_post(&AutoPost { title: "Signing you in", action: &action, fields: &fields }))
+    }
+}
+
+/// `POST /login/saml/{idp}/acs`, the second one: gives the reply, with the new session's cookie.
+pub(super) async fn finish(
+    app: &App,
+    context: &RequestContext,
+    headers: &HeaderMap,
+    transaction: Option<&Transaction>,
+    idp: &IdentityProvider,
+    posted: &Posted<'_>,
+) -> Result<Response, LoginError> {
+    let Protocol::Saml(settings) = &idp.protocol else { return Err(LoginError::IdpUnknown(idp.id.to_string())) };
+    let request_id = match transaction.map(|transaction| (transaction, &transaction.request.stage)) {
+        Some((_, Stage::SignIn(leg))) => Some(expected_request(leg, &idp.id)?),
+        // The page was loaded again after it had done its work.
+        Some((transaction, Stage::SignedIn { .. })) => return Ok(pages::continue_to(&transaction.hub())),
+        Some((_, Stage::Completed)) => return Err(LoginError::AlreadyCompleted),
+        Some((_, Stage::Consent | Stage::ChooseIdp | Stage::Denied { .. })) => return Err(LoginError::OutOfStep),
+        None if settings.allow_idp_initiated => None,
+        None => return Err(LoginError::Unsolicited),
+    };
+    let metadata = idp_metadata::of(app, &idp.id, settings).await?;
+    let sp = service_provider(app, &idp.id)?;
+    let now = app.clock.now();
+    let mut expected = Expected::new(&metadata, &sp, &sp.acs_url, request_id, now);
+    expected.allow_unsolicited = request_id.is_none();
+    expected.skew = SKEW;
+    let assertion = saml::verify_response(posted.saml_response.as_bytes(), &expected)?;
+    accept_once(app, &assertion, now).await?;
+    let identity = identify(&idp.id, settings, &metadata, &assertion)?;
+    let cookie = provision::sign_in(app, context, headers, transaction, identity).await?;
+    let next = transaction.map_or_else(|| "/".to_owned(), Transaction::hub);
+    Ok(with_cookie(pages::continue_to(&next), cookie))
+}
+
+/// The id of our AuthnRequest, if this leg is at this IdP (security.md I9).
+fn expected_request<'l>(leg: &'l SignInState, idp: &IdpId) -> Result<&'l str, LoginError> {
+    if leg.idp != idp.as_str() {
+        return Err(LoginError::IdpMismatch { expected: leg.idp.clone(), received: idp.to_string() });
+    }
+    match &leg.protocol {
+        SignInProtocol::Saml { request_id } => Ok(request_id),
+        SignInProtocol::Oidc { .. } => Err(LoginError::OutOfStep),
+    }
+}
+
+/// SAML profiles section 4.1.4.5: an assertion is used once. The store remembers it, over restarts.
+async fn accept_once(app: &App, assertion: &VerifiedAssertion, now: Timestamp) -> Result<(), LoginError> {
+    let key = format!("{} {}", assertion.issuer, assertion.assertion_id);
+    let first = app.store.consume_once(OnceKind::SamlAssertion, &key, assertion.replay_until, now).await?;
+    if first { Ok(()) } else { Err(LoginError::AssertionReplayed) }
+}
+
+/// What the assertion says about the person, in our terms.
+fn identify(
+    idp: &IdpId,
+    settings: &SamlIdp,
+    metadata: &IdpMetadata,
+    assertion: &VerifiedAssertion,
+) -> Result<VerifiedIdentity, LoginError> {
+    if assertion.values(GROUPS_LINK).next().is_some() {
+        return Err(LoginError::GroupsOverage(GROUPS_LINK.to_owned()));
+    }
+    let named = |names: &[&str]| names.iter().find_map(|name| first(assertion, name));
+    let configured = |name: &Option<String>, usual: &[&str]| name.as_deref().map_or_else(|| named(usual), |name| first(assertion, name));
+    let subject = subject(settings, assertion)?;
+    let username = settings.username_attribute.as_deref().and_then(|name| first(assertion, name)).or_else(|| Some(subject.clone()));
+    Ok(VerifiedIdentity {
+        idp: idp.clone(),
+        issuer: metadata.entity_id.to_string(),
+        username,
+        email: configured(&settings.email_attribute, &EMAIL_NAMES),
+        display_name: configured(&settings.name_attribute, &DISPLAY_NAMES),
+        groups: values(assertion, &settings.groups_attribute),
+        authn_instant: assertion.authn_instant,
+        acr: assertion.authn_context.clone(),
+        idp_session: IdpSession {
+            name_id: Some(assertion.name_id.value.clone()),
+            name_id_format: assertion.name_id.format.clone(),
+            session_index: assertion.session_index.clone(),
+            ..IdpSession::default()
+        },
+        ends_at: assertion.session_not_on_or_after,
+        subject,
+    })
+}
+
+/// The NameID; where it is transient, an identifier that stays: one made for it, else the attribute that the administrator
+/// named as the user name.
+fn subject(settings: &SamlIdp, assertion: &VerifiedAssertion) -> Result<String, LoginError> {
+    if assertion.name_id.format.as_deref() != Some(TRANSIENT) {
+        return Ok(assertion.name_id.value.clone());
+    }
+    let made_for_it = SUBJECT_IDS.iter().find_map(|name| first(assertion, name));
+    let username = || settings.username_attribute.as_deref().and_then(|name| first(assertion, name));
+    made_for_it.or_else(username).ok_or_else(|| LoginError::SubjectNotStable(TRANSIENT.to_owned()))
+}
+
+/// All values of the attribute with this `Name`, or else this `FriendlyName`; each value is one group, whatever is in it.
+fn values(assertion: &VerifiedAssertion, name: &str) -> Vec<String> {
+    let by_name: Vec<String> = assertion.values(name).map(str::to_owned).collect();
+    if !by_name.is_empty() {
+        return by_name;
+    }
+    let friendly = assertion.attributes.iter().filter(|attribute| attribute.friendly_name.as_deref() == Some(name));
+    friendly.flat_map(|attribute| attribute.values.iter().cloned()).collect()
+}
+
+fn first(assertion: &VerifiedAssertion, name: &str) -> Option<String> {
+    values(assertion, name).into_iter().find(|value| !value.is_empty())
+}
+
+/// Us, as this IdP knows us.
+pub(super) fn service_provider(app: &App, idp: &IdpId) -> Result<ServiceProvider, LoginError> {
+    let public_url = &app.config.public_url;
+    let incomplete = || LoginError::NoSsoEndpoint(idp.to_string());
+    let entity_id = EntityId::parse(&public_url.join("/saml/metadata")).map_err(|_| incomplete())?;
+    let acs_url = Url::parse(&public_url.join(&format!("/login/saml/{idp}/acs"))).map_err(|_| incomplete())?;
+    Ok(ServiceProvider { entity_id, acs_url, slo_url: None, keys: app.keys.saml_sp_keys() })
+}
