@@ -1,0 +1,99 @@
+//! `doorward config check|schema|show`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{DEFAULT_CONFIG, EXIT_CONFIG};
+use crate::config::{self, Config, Problem};
+
+/// Check, describe or show the configuration.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a configuration, without starting anything. All problems are listed; exit status 3 if there are any.
+    Check(FileArgs),
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Print the values in force, defaults included, secrets hidden.
+    Show(FileArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct FileArgs {
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `doorward config`.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Command::Check(file) => check(file),
+        Command::Schema => {
+            println!("{}", serde_json::to_string_pretty(&config::schema())?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show(file) => show(file),
+    }
+}
+
+fn check(args: &FileArgs) -> anyhow::Result<ExitCode> {
+    let result = config::load(&args.config);
+    if args.json {
+        let problems = result.as_ref().err().map_or(&[] as &[Problem], Vec::as_slice);
+        println!("{}", serde_json::to_string_pretty(&json!({ "valid": result.is_ok(), "problems": problems }))?);
+        return Ok(if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) });
+    }
+    match result {
+        Ok(config) => {
+            println!("{}: valid. {}", args.config.display(), summary(&config));
+            if let Err(error) = config.master_key.read() {
+                eprintln!("note: {error}");
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(problems) => Ok(report(&args.config, &problems)),
+    }
+}
+
+fn summary(config: &Config) -> String {
+    format!(
+        "{} identity provider(s), {} upstream(s), {} role(s), {} grant(s), {} deny rule(s), {} policy file(s).",
+        config.identity_providers.len(),
+        config.upstreams.len(),
+        config.roles.len(),
+        config.grants.len(),
+        config.denies.len(),
+        config.policy_files.len(),
+    )
+}
+
+fn show(args: &FileArgs) -> anyhow::Result<ExitCode> {
+    match config::load(&args.config) {
+        Ok(config) if args.json => println!("{}", serde_json::to_string_pretty(&config.effective())?),
+        Ok(config) => print!("{}", serde_saphyr::to_string(&config.effective())?),
+        Err(problems) => return Ok(report(&args.config, &problems)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lists the problems of a configuration on standard error; gives exit status 3.
+pub(super) fn report(file: &Path, problems: &[Problem]) -> ExitCode {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+    let count = problems.len();
+    eprintln!("{}: {count} problem{}. Each code is explained in docs/errors/<code>.md.", file.display(), if count == 1 { "" } else { "s" });
+    ExitCode::from(EXIT_CONFIG)
+}

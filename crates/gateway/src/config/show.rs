@@ -1,0 +1,136 @@
+//! The effective configuration as data: every key of the file, with its value or default; secrets hidden.
+
+use serde_json::{Map, Value, json};
+
+use super::master_key::MasterKey;
+use super::quantity::{show_duration, show_size};
+use super::types::{Config, IdentityProvider, MetadataSource, OidcIdp, Protocol, Rule, SamlIdp, Upstream, UpstreamChoice};
+
+/// What stands in place of a secret.
+const HIDDEN: &str = "(hidden)";
+
+impl Config {
+    /// All values that are in force, in the shape of the file.
+    pub fn effective(&self) -> Value {
+        let master_key = match &self.master_key {
+            MasterKey::Given(_) => HIDDEN.to_owned(),
+            MasterKey::File(path) => format!("${{file:{}}}", path.display()),
+        };
+        json!({
+            "public_url": self.public_url.issuer(),
+            "listen": self.listen.to_string(),
+            "tls": self.tls.as_ref().map(|tls| json!({ "certificate": tls.certificate, "key": tls.key })),
+            "data_dir": self.data_dir,
+            "master_key": master_key,
+            "identity_providers": by_name(self.identity_providers.values().map(|idp| (idp.id.to_string(), show_idp(idp)))),
+            "upstreams": by_name(self.upstreams.values().map(|upstream| (upstream.id.to_string(), show_upstream(upstream)))),
+            "roles": by_name(self.roles.iter().map(|(name, role)| {
+                let idps = (!role.identity_providers.is_empty()).then_some(&role.identity_providers);
+                (name.clone(), json!({ "groups": role.groups, "users": role.users, "identity_providers": idps }))
+            })),
+            "grants": self.grants.iter().map(|rule| show_rule(rule, true)).collect::<Vec<_>>(),
+            "denies": self.denies.iter().map(|rule| show_rule(rule, false)).collect::<Vec<_>>(),
+            "policy_files": self.policy_files.iter().map(|file| &file.name).collect::<Vec<_>>(),
+            "clients": by_name(self.clients.values().map(|client| {
+                let secret = client.secret.as_ref().map(|_| HIDDEN);
+                (client.id.clone(), json!({ "name": client.name, "redirect_uris": client.redirect_uris, "secret": secret }))
+            })),
+            "registration": {
+                "dynamic": self.registration.dynamic,
+                "allowed_redirect_hosts": self.registration.allowed_redirect_hosts,
+            },
+            "sessions": { "lifetime": show_duration(self.sessions.lifetime), "idle": show_duration(self.sessions.idle) },
+            "tokens": {
+                "access": show_duration(self.tokens.access),
+                "refresh": show_duration(self.tokens.refresh),
+                "refresh_grace": show_duration(self.tokens.refresh_grace),
+                "code": show_duration(self.tokens.code),
+            },
+            "audit": { "dir": self.audit.dir },
+            "limits": {
+                "body": show_size(self.limits.body),
+                "header_bytes": show_size(self.limits.header_bytes),
+                "headers": self.limits.headers,
+                "connections_per_address": self.limits.connections_per_address,
+                "header_timeout": show_duration(self.limits.header_timeout),
+                "body_timeout": show_duration(self.limits.body_timeout),
+                "idle_timeout": show_duration(self.limits.idle_timeout),
+            },
+        })
+    }
+}
+
+fn by_name(entries: impl Iterator<Item = (String, Value)>) -> Value {
+    Value::Object(entries.collect::<Map<_, _>>())
+}
+
+fn show_idp(idp: &IdentityProvider) -> Value {
+    match &idp.protocol {
+        Protocol::Saml(saml) => json!({ "name": idp.name, "saml": show_saml(saml) }),
+        Protocol::Oidc(oidc) => json!({ "name": idp.name, "oidc": show_oidc(oidc) }),
+    }
+}
+
+fn show_saml(saml: &SamlIdp) -> Value {
+    let (metadata, metadata_file) = match &saml.metadata {
+        MetadataSource::Url(url) => (Some(url), None),
+        MetadataSource::File(path) => (None, Some(path)),
+    };
+    json!({
+        "metadata": metadata,
+        "metadata_file": metadata_file,
+        "entity_id": saml.entity_id,
+        "groups_attribute": saml.groups_attribute,
+        "username_attribute": saml.username_attribute,
+        "email_attribute": saml.email_attribute,
+        "name_attribute": saml.name_attribute,
+        "sign_requests": saml.sign_requests,
+        "request_binding": saml.request_binding,
+        "force_authn": saml.force_authn,
+        "name_id_format": saml.name_id_format,
+        "authn_context": saml.authn_context,
+        "allow_idp_initiated": saml.allow_idp_initiated,
+    })
+}
+
+fn show_oidc(oidc: &OidcIdp) -> Value {
+    json!({
+        "issuer": oidc.issuer,
+        "client_id": oidc.client_id,
+        "client_secret": oidc.client_secret.as_ref().map(|_| HIDDEN),
+        "scopes": oidc.scopes,
+        "groups_claim": oidc.groups_claim,
+        "username_claim": oidc.username_claim,
+        "email_claim": oidc.email_claim,
+        "name_claim": oidc.name_claim,
+    })
+}
+
+fn show_upstream(upstream: &Upstream) -> Value {
+    json!({
+        "name": upstream.name,
+        "url": upstream.url,
+        "host": upstream.host,
+        "scopes": upstream.scopes,
+        "timeout": show_duration(upstream.timeout),
+        "identity_providers": upstream.identity_providers,
+    })
+}
+
+fn show_rule(rule: &Rule, is_grant: bool) -> Value {
+    let upstreams = match &rule.upstreams {
+        UpstreamChoice::All => vec!["*"],
+        UpstreamChoice::Named(ids) => ids.iter().map(AsRef::as_ref).collect(),
+    };
+    let mut shown = Map::from_iter([
+        ("roles".to_owned(), json!(rule.roles)),
+        ("upstreams".to_owned(), json!(upstreams)),
+        ("tools".to_owned(), json!(rule.tools)),
+        ("resources".to_owned(), json!(rule.resources)),
+        ("prompts".to_owned(), json!(rule.prompts)),
+    ]);
+    if is_grant {
+        shown.insert("read_only".to_owned(), json!(rule.read_only));
+    }
+    Value::Object(shown)
+}
