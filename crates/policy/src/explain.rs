@@ -48,7 +48,13 @@ pub fn explain(set: &PolicySet, request: &Request<'_>) -> Explanation {
         }
         Err(denial) => {
             let code = Some(denial.code());
-            Explanation { permitted: false, code, policies: with_source(&denial.policies), reason: denial.reason, would: changes(set, request) }
+            Explanation {
+                permitted: false,
+                code,
+                policies: with_source(&denial.policies),
+                reason: denial.reason,
+                would: changes(set, request),
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::config::{self, Config, Problem};
 
 /// Check, describe or show the configuration.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -37,7 +37,7 @@ struct FileArgs {
 }
 
 /// Runs `doorward config`.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::Check(file) => check(file),
         Command::Schema => {

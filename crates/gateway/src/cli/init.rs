@@ -15,7 +15,7 @@ use crate::random::Random;
 
 /// Write a starting configuration, a master key and the schema for editors.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The folder to write to; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
@@ -48,7 +48,7 @@ const SCHEMA_FILE: &str = "doorward.schema.json";
 const KEY_FILE: &str = "master.key";
 
 /// Runs `doorward init`.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config_file = args.dir.join(DEFAULT_CONFIG);
     let schema_file = args.dir.join(SCHEMA_FILE);
     let key_file = args.dir.join(KEY_FILE);

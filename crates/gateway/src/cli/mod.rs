@@ -3,7 +3,10 @@
 //! Data goes to standard output, everything else to standard error. Exit status: 0 done, 1 failed or refused, 2 usage,
 //! 3 configuration invalid, 4 unreachable.
 
+mod config;
+mod init;
 mod logging;
+mod policy;
 mod saml_inspect;
 mod serve;
 
@@ -34,6 +37,12 @@ struct Arguments {
 enum Command {
     /// Run the gateway.
     Serve(serve::Args),
+    /// Write a starting configuration, a master key and the schema for editors.
+    Init(init::Args),
+    /// Check, describe or show the configuration.
+    Config(config::Args),
+    /// Check the policies, or explain a decision.
+    Policy(policy::Args),
     /// SAML: look into what an identity provider sends.
     #[command(subcommand)]
     Saml(SamlCommand),
@@ -60,6 +69,9 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Policy(args) => policy::run(&args),
         Command::Saml(SamlCommand::Inspect(args)) => saml_inspect::run(&args),
     }
 }

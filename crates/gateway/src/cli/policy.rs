@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ::policy::{self as engine, Action, Explanation, PolicySet, Request, ToolAnnotations, Would};
 use anyhow::bail;
 use clap::Subcommand;
-use policy::{Action, Explanation, PolicySet, Request, ToolAnnotations, Would};
 use serde_json::{Value, json};
 
 use super::DEFAULT_CONFIG;
@@ -14,7 +14,7 @@ use crate::config::{self, Config};
 
 /// Check the policies, or explain a decision.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -28,7 +28,7 @@ enum Command {
         config: PathBuf,
     },
     /// Say whether a person may do something, which rule decides, and what is missing if not. Exit status 1: denied.
-    Explain(ExplainArgs),
+    Explain(Box<ExplainArgs>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,7 +82,7 @@ struct Subject {
 }
 
 /// Runs `doorward policy`.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = match &args.command {
         Command::Check { config } => config,
         Command::Explain(explain) => &explain.config,
@@ -131,7 +131,7 @@ fn explain(args: &ExplainArgs, config: &Config, set: &PolicySet) -> anyhow::Resu
         upstream: &args.upstream,
         action: action(args),
     };
-    let explanation = policy::explain(set, &request);
+    let explanation = engine::explain(set, &request);
     if args.json {
         println!("{}", serde_json::to_string_pretty(&as_json(&explanation, &request))?);
     } else {
@@ -162,10 +162,11 @@ fn print(explanation: &Explanation, request: &Request<'_>) {
         println!("  by:     {id} ({})", source.as_deref().unwrap_or("?"));
     }
     for would in &explanation.would {
-        match would {
-            Would::Role { role, policies } => println!("  would be permitted to the role {role}, by {}", policies.join(", ")),
-            Would::ReadOnly { policies } => println!("  would be permitted if the tool said readOnlyHint: true, by {}", policies.join(", ")),
-        }
+        let (change, policies) = match would {
+            Would::Role { role, policies } => (format!("to the role {role}"), policies),
+            Would::ReadOnly { policies } => ("if the tool said readOnlyHint: true".to_owned(), policies),
+        };
+        println!("  would be permitted {change}, by {}", policies.join(", "));
     }
 }
 

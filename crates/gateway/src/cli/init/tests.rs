@@ -56,7 +56,8 @@ fn every_way_to_sign_in_gives_a_valid_file() {
     let dir = tempfile::tempdir().unwrap();
     let metadata = dir.path().join("idp.xml");
     fs::write(&metadata, "<EntityDescriptor/>").unwrap();
-    let upstreams = vec![("crm".to_owned(), "http://10.0.0.5:9000/mcp".to_owned()), ("erp".to_owned(), "http://10.0.0.6:9000/mcp?a=b".to_owned())];
+    let upstreams =
+        vec![("crm".to_owned(), "http://10.0.0.5:9000/mcp".to_owned()), ("erp".to_owned(), "http://10.0.0.6:9000/mcp?a=b".to_owned())];
     let base = args(dir.path());
     let cases = [
         Args { idp_metadata: Some("https://idp.example.com/metadata".to_owned()), ..args(dir.path()) },
