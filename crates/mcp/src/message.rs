@@ -238,7 +238,7 @@ fn response<'a>(envelope: &Envelope<'a>) -> Result<Message<'a>, FrameError> {
 }
 
 fn raw_params<'a>(raw: &'a RawValue, method: Option<Method>) -> Result<Params<'a>, FrameError> {
-    if !raw.get().starts_with('{') {
+    if !is_object(raw) {
         return Err(FrameError::InvalidParams("params must be an object"));
     }
     let fields: RawParams<'a> = serde_json::from_str(raw.get()).map_err(|_| FrameError::InvalidParams("params must be an object"))?;
@@ -289,7 +289,7 @@ fn checked(params: Params<'_>, method: Option<Method>) -> Result<Params<'_>, Fra
         if params.name.is_none() {
             return Err(FrameError::InvalidParams("name is missing"));
         }
-        if params.arguments.is_some_and(|raw| !raw.get().starts_with('{')) {
+        if params.arguments.is_some_and(|raw| !is_object(raw)) {
             return Err(FrameError::InvalidParams("arguments must be an object"));
         }
     }
@@ -315,7 +315,7 @@ fn read_meta(raw: &RawValue) -> Result<Meta, FrameError> {
         #[serde(default, borrow, rename = "io.modelcontextprotocol/clientInfo", deserialize_with = "present")]
         client_info: Option<&'a RawValue>,
     }
-    if !raw.get().starts_with('{') {
+    if !is_object(raw) {
         return Err(FrameError::InvalidParams("_meta must be an object"));
     }
     let fields: RawMeta<'_> = serde_json::from_str(raw.get()).map_err(|_| FrameError::InvalidParams("_meta must be an object"))?;
@@ -337,6 +337,9 @@ fn read_reference(raw: &RawValue) -> Result<Reference<'_>, FrameError> {
         uri: Option<&'a RawValue>,
     }
     let wrong = FrameError::InvalidParams("ref must name a prompt or a resource");
+    if !is_object(raw) {
+        return Err(wrong);
+    }
     let fields: RawReference<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong.clone())?;
     match (fields.kind.as_ref(), fields.name, fields.uri) {
         ("ref/prompt", Some(prompt), None) => name(prompt, "name", MAX_NAME).map(Reference::Prompt),
@@ -352,8 +355,17 @@ fn read_subscriptions(raw: &RawValue) -> Result<Vec<String>, FrameError> {
         #[serde(default, borrow)]
         resource_subscriptions: Option<Vec<&'a RawValue>>,
     }
-    let filter: Filter<'_> = serde_json::from_str(raw.get()).map_err(|_| FrameError::InvalidParams("notifications must be an object"))?;
+    let wrong = FrameError::InvalidParams("notifications must be an object");
+    if !is_object(raw) {
+        return Err(wrong);
+    }
+    let filter: Filter<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong)?;
     filter.resource_subscriptions.unwrap_or_default().into_iter().map(|raw| name(raw, "uri", MAX_URI).map(Cow::into_owned)).collect()
+}
+
+/// A derived reader also takes an array of the fields in order: every reader of raw text asks this first.
+fn is_object(raw: &RawValue) -> bool {
+    raw.get().starts_with('{')
 }
 
 fn client_name(client_info: Option<&str>) -> Option<String> {
