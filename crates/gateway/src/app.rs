@@ -22,6 +22,7 @@ use crate::listener::tls::{self, TlsError};
 use crate::listener::{self, edge};
 use crate::login;
 use crate::outbound::{Outbound, OutboundError};
+use crate::proxy;
 use crate::random::Random;
 use crate::request_id::RequestContext;
 use crate::routes;
@@ -48,6 +49,8 @@ pub struct App {
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
+    /// What the proxy remembers between requests.
+    pub proxy: proxy::State,
 }
 
 /// How handlers hold the [`App`].
@@ -79,6 +82,9 @@ pub enum StartError {
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+    /// The policies cannot be compiled.
+    #[error("the policies cannot be compiled: {0}")]
+    Policy(String),
     /// The certificate or its key cannot be read.
     #[error("`{path}` cannot be read: {source}")]
     TlsFile {
@@ -102,10 +108,12 @@ impl App {
         let sealing_key = SealingKey::from_master_key(&config.master_key.read()?)?;
         let store = Store::open(&Location::Sqlite(config.data_dir.join("doorward.db")), sealing_key).await?;
         let keys = Keyring::open(store.clone(), clock.now()).await?;
-        let runtime = Runtime { config: Arc::clone(&config) };
+        let runtime = Runtime::new(Arc::clone(&config)).map_err(|problems| {
+            StartError::Policy(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        })?;
         let outbound = Outbound::new()?;
-        let (runtime, login) = (ArcSwap::from_pointee(runtime), login::State::default());
-        let app = Arc::new(Self { config, runtime, store, audit, keys, login, outbound, clock, random: Random });
+        let (runtime, login, proxy) = (ArcSwap::from_pointee(runtime), login::State::default(), proxy::State::default());
+        let app = Arc::new(Self { config, runtime, store, audit, keys, login, proxy, outbound, clock, random: Random });
         login::spawn_refresh(&app);
         Ok(app)
     }

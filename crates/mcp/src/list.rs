@@ -26,10 +26,12 @@ pub enum ListKind {
     ResourceTemplates,
     /// `result.prompts`
     Prompts,
+    /// `result.tasks`, 2025-11-25
+    Tasks,
 }
 
 impl ListKind {
-    const ALL: [Self; 4] = [Self::Tools, Self::Resources, Self::ResourceTemplates, Self::Prompts];
+    const ALL: [Self; 5] = [Self::Tools, Self::Resources, Self::ResourceTemplates, Self::Prompts, Self::Tasks];
 
     /// The member of `result` that holds the list.
     pub fn member(self) -> &'static str {
@@ -38,6 +40,7 @@ impl ListKind {
             Self::Resources => "resources",
             Self::ResourceTemplates => "resourceTemplates",
             Self::Prompts => "prompts",
+            Self::Tasks => "tasks",
         }
     }
 
@@ -47,6 +50,7 @@ impl ListKind {
             Self::Tools | Self::Prompts => "name",
             Self::Resources => "uri",
             Self::ResourceTemplates => "uriTemplate",
+            Self::Tasks => "taskId",
         }
     }
 }
@@ -65,7 +69,7 @@ pub struct ToolAnnotations {
 pub struct Item<'a> {
     /// Which list it stands in.
     pub kind: ListKind,
-    /// Tool or prompt name, resource URI or URI template.
+    /// Tool or prompt name, resource URI, URI template or task id.
     pub key: Cow<'a, str>,
     /// Of a tool; empty for everything else.
     pub annotations: ToolAnnotations,
@@ -167,7 +171,7 @@ fn item(raw: &RawValue, kind: ListKind) -> Option<Item<'_>> {
     let key: String = serde_json::from_str(members.value(kind.key())?.get()).ok()?;
     let annotations = match kind {
         ListKind::Tools => members.value("annotations").map_or_else(ToolAnnotations::default, annotations),
-        ListKind::Resources | ListKind::ResourceTemplates | ListKind::Prompts => ToolAnnotations::default(),
+        ListKind::Resources | ListKind::ResourceTemplates | ListKind::Prompts | ListKind::Tasks => ToolAnnotations::default(),
     };
     Some(Item { kind, key: Cow::Owned(key), annotations })
 }

@@ -69,6 +69,11 @@ impl<'a> Id<'a> {
         Ok(Self(text))
     }
 
+    /// Takes back what [`Id::as_json`] gave.
+    pub fn from_json(text: &'a str) -> Self {
+        Self(text)
+    }
+
     /// The id as JSON text.
     pub fn as_json(&self) -> &'a str {
         self.0

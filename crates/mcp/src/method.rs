@@ -106,7 +106,7 @@ impl Method {
 
     /// Whether the reply is a list that must be cut down to what the caller may use.
     pub fn is_list(self) -> bool {
-        matches!(self, Self::ListTools | Self::ListResources | Self::ListResourceTemplates | Self::ListPrompts)
+        matches!(self, Self::ListTools | Self::ListResources | Self::ListResourceTemplates | Self::ListPrompts | Self::ListTasks)
     }
 
     /// Whether the method speaks about one task and so carries `params.taskId`.

@@ -47,8 +47,10 @@ impl ErrorReply<'_> {
 pub struct Summary {
     /// A response, and not a request or notification of the server.
     pub is_response: bool,
-    /// `error`, or a tool result with `isError`.
+    /// It carries `error` and not `result`.
     pub is_error: bool,
+    /// A tool's result with `isError`.
+    pub is_tool_error: bool,
     /// The id of a task that the result created.
     pub task_id: Option<String>,
 }
@@ -81,7 +83,8 @@ pub fn summarize(message: &[u8]) -> Option<Summary> {
     let result: ResultOutline = outline.result.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     Some(Summary {
         is_response: true,
-        is_error: outline.error.is_some() || result.is_error == Some(true),
+        is_error: outline.error.is_some(),
+        is_tool_error: result.is_error == Some(true),
         task_id: result.task.and_then(|task| task.task_id).or(result.task_id),
     })
 }

@@ -47,6 +47,9 @@ pub(super) struct FileConfig {
     pub(super) policy_files: Vec<String>,
     /// OAuth clients that need not register themselves, each under its `client_id`.
     pub(super) clients: BTreeMap<String, FileClient>,
+    /// Origins of web pages that may call the MCP endpoints from a browser, such as `https://claude.ai`. Doorward's own is always allowed.
+    #[schemars(extend("examples" = [["https://claude.ai"]]))]
+    pub(super) allowed_origins: Vec<String>,
     /// Dynamic client registration (RFC 7591).
     pub(super) registration: FileRegistration,
     /// How long people stay signed in.
@@ -74,6 +77,7 @@ impl Default for FileConfig {
             denies: Vec::new(),
             policy_files: Vec::new(),
             clients: BTreeMap::new(),
+            allowed_origins: Vec::new(),
             registration: FileRegistration::default(),
             sessions: FileSessions::default(),
             tokens: FileTokens::default(),

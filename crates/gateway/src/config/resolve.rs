@@ -48,6 +48,7 @@ pub(super) fn resolve(file: FileConfig, resolver: &mut Resolver<'_>) -> Option<C
     let master_key = resolver.master_key(file.master_key, &data_dir);
     let policy_files = resolver.policy_files(&file.policy_files);
     let clients = resolver.clients(file.clients);
+    let allowed_origins = resolver.allowed_origins(&file.allowed_origins);
     let registration = resolver.registration(file.registration.dynamic, &file.registration.allowed_redirect_hosts);
     let sessions = resolver.sessions(&file.sessions);
     let tokens = resolver.tokens(&file.tokens);
@@ -66,6 +67,7 @@ pub(super) fn resolve(file: FileConfig, resolver: &mut Resolver<'_>) -> Option<C
         denies,
         policy_files,
         clients,
+        allowed_origins,
         registration,
         sessions: sessions?,
         tokens: tokens?,
@@ -166,6 +168,16 @@ impl Resolver<'_> {
                 None
             }
         }
+    }
+
+    /// As `Origin` headers say them: scheme, host and port without a slash at the end.
+    fn allowed_origins(&mut self, origins: &[String]) -> Vec<String> {
+        let mut allowed = Vec::new();
+        for (number, text) in origins.iter().enumerate() {
+            let path = super::path::index("allowed_origins", number);
+            allowed.extend(self.parsed(&path, PublicUrl::parse(text)).map(|origin| origin.issuer().to_owned()));
+        }
+        allowed
     }
 
     fn registration(&mut self, dynamic: bool, hosts: &[String]) -> Registration {

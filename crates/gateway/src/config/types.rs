@@ -44,6 +44,8 @@ pub struct Config {
     pub policy_files: Vec<PolicyFile>,
     /// Clients that are registered here, by `client_id`.
     pub clients: BTreeMap<String, Client>,
+    /// Origins of pages that may call the MCP endpoints beside our own, as `Origin` headers say them.
+    pub allowed_origins: Vec<String>,
     /// Dynamic client registration (RFC 7591).
     pub registration: Registration,
     /// Browser sessions.

@@ -31,11 +31,14 @@ fn own_codes_lie_outside_the_reserved_range() {
 
 #[test]
 fn outlines_tell_errors_and_tasks() {
-    let response = |is_error, task_id: Option<&str>| Some(Summary { is_response: true, is_error, task_id: task_id.map(str::to_owned) });
+    let response = |is_tool_error, task_id: Option<&str>| {
+        Some(Summary { is_response: true, is_tool_error, task_id: task_id.map(str::to_owned), ..Summary::default() })
+    };
+    let error = Some(Summary { is_response: true, is_error: true, ..Summary::default() });
     let cases = [
         (r#"{"id":1,"result":{"content":[]}}"#, response(false, None)),
         (r#"{"id":1,"result":{"content":[],"isError":true}}"#, response(true, None)),
-        (r#"{"id":1,"error":{"code":1,"message":"x"}}"#, response(true, None)),
+        (r#"{"id":1,"error":{"code":1,"message":"x"}}"#, error),
         (r#"{"id":1,"result":{"task":{"taskId":"t1","status":"working"}}}"#, response(false, Some("t1"))),
         (r#"{"id":1,"result":{"resultType":"task","taskId":"t2"}}"#, response(false, Some("t2"))),
         (r#"{"id":1,"result":7}"#, response(false, None)),

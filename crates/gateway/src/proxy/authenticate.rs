@@ -1,0 +1,228 @@
+//! Who is calling: one bearer token, checked completely on every request.
+//!
+//! Only the signature check is remembered between requests (by the token's hash); audience, expiry, the grant and the
+//! person are looked at each time, so a token of another upstream, an expired one or one whose grant was revoked a
+//! moment ago is refused although its signature is known to be good.
+//!
+//! Invariant: [`Caller`] has private fields and no constructor but [`authenticate`].
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::header::{self, HeaderMap};
+use jiff::Timestamp;
+use oauth::jwt::{self, Accept, Alg, Audiences, JwtError, Verified};
+use store::{ClientId, GrantId, Hash, UserId, sha256};
+
+use super::Exchange;
+use super::error::ProxyError;
+use crate::keys::KeyUse;
+
+/// How many verified tokens are remembered.
+const REMEMBERED: usize = 20_000;
+/// RFC 9068 section 2.1.
+const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+
+/// An authenticated person, the client they use, and what their token allows. Only [`authenticate`] makes one.
+#[derive(Debug)]
+pub struct Caller {
+    grant: GrantId,
+    user_text: String,
+    user: store::User,
+    client: ClientId,
+    scopes: Vec<String>,
+    roles: BTreeSet<String>,
+    expires_at: Timestamp,
+}
+
+impl Caller {
+    /// The person.
+    pub fn user_id(&self) -> UserId {
+        self.user.id
+    }
+
+    /// The person, for the audit trail.
+    pub(super) fn user(&self) -> &store::User {
+        &self.user
+    }
+
+    /// The person's id as text.
+    pub fn user_text(&self) -> &str {
+        &self.user_text
+    }
+
+    /// The identity provider they signed in at.
+    pub fn idp(&self) -> &str {
+        &self.user.idp
+    }
+
+    /// Their user name.
+    pub fn username(&self) -> Option<&str> {
+        self.user.username.as_deref()
+    }
+
+    /// Their e-mail address.
+    pub fn email(&self) -> Option<&str> {
+        self.user.email.as_deref()
+    }
+
+    /// Their display name.
+    pub fn display_name(&self) -> Option<&str> {
+        self.user.display_name.as_deref()
+    }
+
+    /// Their groups, as of now.
+    pub fn groups(&self) -> &[String] {
+        &self.user.groups
+    }
+
+    /// Their roles, from their groups and the policy of now.
+    pub fn roles(&self) -> &BTreeSet<String> {
+        &self.roles
+    }
+
+    /// The client they use.
+    pub fn client(&self) -> &str {
+        self.client.as_str()
+    }
+
+    /// The scopes of the token.
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// The grant the token belongs to.
+    pub fn grant(&self) -> GrantId {
+        self.grant
+    }
+
+    /// When the token ends.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+}
+
+/// What a token says, once its signature was checked.
+#[derive(Clone, Debug)]
+struct TokenClaims {
+    audience: String,
+    user: UserId,
+    client: ClientId,
+    grant: GrantId,
+    scopes: Vec<String>,
+    expires_at: Timestamp,
+}
+
+/// Tokens whose signature was found good, by their SHA-256.
+#[derive(Debug, Default)]
+pub(super) struct VerifiedTokens(Mutex<HashMap<Hash, TokenClaims>>);
+
+impl VerifiedTokens {
+    fn find(&self, hash: &Hash) -> Option<TokenClaims> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    }
+
+    fn remember(&self, hash: Hash, claims: TokenClaims, now: Timestamp) {
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if tokens.len() >= REMEMBERED {
+            tokens.retain(|_, claims| claims.expires_at > now);
+        }
+        if tokens.len() >= REMEMBERED {
+            tokens.clear();
+        }
+        tokens.insert(hash, claims);
+    }
+}
+
+/// Finds out who is calling, or why that is not known.
+pub(super) async fn authenticate(exchange: &Exchange, headers: &HeaderMap) -> Result<Caller, ProxyError> {
+    let token = bearer_token(headers)?;
+    let now = exchange.app.clock.now();
+    let claims = verified_claims(exchange, token, now)?;
+    // RFC 8707 section 2: a token is for one upstream, and a cached signature says nothing about which.
+    if claims.audience != exchange.upstream.resource {
+        return Err(ProxyError::TokenInvalid(JwtError::AudienceMismatch(vec![claims.audience])));
+    }
+    if claims.expires_at <= now {
+        return Err(ProxyError::TokenExpired);
+    }
+    let live = exchange.app.store.live_grant(claims.grant).await?.ok_or(ProxyError::TokenRevoked)?;
+    let same = live.user.id == claims.user
+        && live.grant.client == claims.client
+        && live.grant.upstream == exchange.upstream.id.as_str()
+        && live.grant.resource == claims.audience;
+    if !same {
+        return Err(ProxyError::TokenIncomplete);
+    }
+    if !exchange.upstream.identity_providers.iter().any(|idp| idp.as_str() == live.user.idp) {
+        return Err(ProxyError::IdpNotAllowed);
+    }
+    let user = live.user;
+    let roles = exchange.runtime.policies.roles(&user.groups, user.username.as_deref(), user.email.as_deref(), &user.idp);
+    let user_text = user.id.to_string();
+    Ok(Caller { grant: claims.grant, client: claims.client, scopes: claims.scopes, expires_at: claims.expires_at, user_text, roles, user })
+}
+
+/// Whether the caller's grant still stands: asked again while a stream is open.
+pub(super) async fn is_still_live(exchange: &Exchange, caller: &Caller) -> Result<bool, ProxyError> {
+    Ok(exchange.app.store.grant_is_live(caller.grant).await?)
+}
+
+/// RFC 6750 section 2.1 and nothing else: one header, one scheme, one token. Query and body are never looked at.
+fn bearer_token(headers: &HeaderMap) -> Result<&str, ProxyError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().ok_or(ProxyError::TokenMissing)?;
+    if values.next().is_some() {
+        return Err(ProxyError::TokenMalformed);
+    }
+    let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(ProxyError::TokenMalformed)?;
+    let token = token.trim_start_matches(' ');
+    if scheme.eq_ignore_ascii_case("bearer") && is_b64token(token) { Ok(token) } else { Err(ProxyError::TokenMalformed) }
+}
+
+/// `b64token` of RFC 6750 section 2.1.
+fn is_b64token(token: &str) -> bool {
+    let body = token.trim_end_matches('=');
+    !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/'))
+}
+
+fn verified_claims(exchange: &Exchange, token: &str, now: Timestamp) -> Result<TokenClaims, ProxyError> {
+    let app = &exchange.app;
+    let hash = sha256(token.as_bytes());
+    if let Some(claims) = app.proxy.tokens.find(&hash) {
+        return Ok(claims);
+    }
+    let accept = Accept {
+        typ: &[ACCESS_TOKEN_TYPE],
+        algs: &[Alg::Es256],
+        issuer: exchange.config().public_url.issuer(),
+        audience: &exchange.upstream.resource,
+        audiences: Audiences::One,
+        now,
+        leeway: Duration::ZERO,
+    };
+    let verified = jwt::verify(token, &app.keys.jwks(KeyUse::AccessToken), &accept).map_err(|error| {
+        if error == JwtError::Expired { ProxyError::TokenExpired } else { ProxyError::TokenInvalid(error) }
+    })?;
+    let claims = token_claims(&verified, &exchange.upstream.resource)?;
+    app.proxy.tokens.remember(hash, claims.clone(), now);
+    Ok(claims)
+}
+
+/// RFC 9068 section 2.2, and the grant (`gid`) that every token of ours names.
+fn token_claims(verified: &Verified, audience: &str) -> Result<TokenClaims, ProxyError> {
+    let text = |name: &str| verified.string(name).map_err(ProxyError::TokenInvalid);
+    let incomplete = |_| ProxyError::TokenIncomplete;
+    Ok(TokenClaims {
+        audience: audience.to_owned(),
+        user: text("sub")?.parse().map_err(incomplete)?,
+        client: ClientId::parse(text("client_id")?).map_err(incomplete)?,
+        grant: text("gid")?.parse().map_err(incomplete)?,
+        scopes: text("scope")?.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+        expires_at: verified.instant("exp").map_err(ProxyError::TokenInvalid)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,331 @@
+//! Carries the reply from the upstream to the client, and knows how the call ended.
+//!
+//! The work runs in a task of its own, so that the end of a call is seen and recorded also when its client has gone. A
+//! client that goes cancels the call in the modern era (2026-07-28, "Cancellation"); in the legacy era it does not, and
+//! the reply is read to its end.
+//!
+//! Streams are passed on chunk by chunk, unbuffered and unchanged. Only where a list may be in them (the reply to a list
+//! request; the standing stream of a session, which may replay one) are they passed on event by event.
+
+mod body;
+mod lists;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use hyper::body::Incoming;
+use mcp::{Era, EventScanner, Summary, summarize};
+use policy::Permit;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::Exchange;
+use super::authenticate::{Caller, is_still_live};
+use super::call::{Call, Verb};
+use super::error::ProxyError;
+use super::forward::{Reply, ReplyBody, forward};
+use super::headers::{self, SESSION_ID};
+use super::record::{End, Record, unwritable};
+use crate::audit::{Outcome, Ticket};
+pub use body::ResponseBody;
+pub(super) use body::{collect, empty, whole};
+use body::{BrokenOff, Collected, channel, collect_some};
+
+/// The longest list that is read whole to be filtered.
+pub(super) const LIST_LIMIT: usize = 16 * 1024 * 1024;
+/// The longest event that is read whole to be filtered.
+pub(super) const EVENT_LIMIT: usize = 16 * 1024 * 1024;
+/// A JSON reply up to this length is looked at before it is passed on; what is longer is passed on as it comes.
+const JSON_LIMIT: usize = 1024 * 1024;
+/// How often an open stream's grant is looked at again.
+const RECHECK: Duration = Duration::from_secs(10);
+/// How long a legacy call goes on whose client has gone.
+const DRAIN: Duration = Duration::from_mins(5);
+
+type Head = oneshot::Sender<Result<Response<ResponseBody>, ProxyError>>;
+type Chunks = mpsc::Sender<Result<Bytes, BrokenOff>>;
+
+/// What the reply is carried for.
+struct Work {
+    exchange: Arc<Exchange>,
+    caller: Arc<Caller>,
+    era: Era,
+    method: Option<mcp::Method>,
+    session: Option<String>,
+    /// A request, which must have a reply.
+    expects_reply: bool,
+    standing_stream: bool,
+    ends_session: bool,
+}
+
+/// A reply that is ready for its head to leave.
+struct Prepared {
+    response: Response<ResponseBody>,
+    /// What is still to be pumped once the head has left.
+    rest: Rest,
+    end: End,
+}
+
+enum Rest {
+    Nothing,
+    Bytes(Incoming, Chunks),
+    Events(Incoming, Chunks),
+}
+
+/// Forwards the call and gives the reply as soon as its head may leave; the rest goes on in a task.
+pub(super) async fn carry(
+    exchange: Arc<Exchange>,
+    caller: Arc<Caller>,
+    permit: Permit<Call>,
+    record: Record,
+    ticket: Ticket,
+) -> Result<Response<ResponseBody>, ProxyError> {
+    let call = permit.subject();
+    let work = Work {
+        era: call.era,
+        method: call.method(),
+        session: call.session.clone(),
+        expects_reply: call.request_id().is_some(),
+        standing_stream: matches!(call.verb, Verb::Stream),
+        ends_session: matches!(call.verb, Verb::EndSession),
+        exchange,
+        caller,
+    };
+    let (sender, head) = oneshot::channel();
+    tokio::spawn(async move {
+        let end = work.run(permit, ticket, sender).await;
+        record.finish(&work.exchange, &end);
+    });
+    head.await.unwrap_or(Err(ProxyError::Internal("the call was cut off")))
+}
+
+impl Work {
+    async fn run(&self, permit: Permit<Call>, ticket: Ticket, mut head: Head) -> End {
+        let cancels = self.client_cancels();
+        let prepared = tokio::select! {
+            prepared = self.prepare(permit, ticket) => prepared,
+            () = head.closed(), if cancels => return End::new(Outcome::Cancelled),
+        };
+        match prepared {
+            Ok(prepared) => {
+                let status = prepared.response.status().as_u16();
+                // A client that has gone already: the pump below finds that out by itself.
+                drop(head.send(Ok(prepared.response)));
+                let end = match prepared.rest {
+                    Rest::Nothing => prepared.end,
+                    Rest::Bytes(body, chunks) => self.pump(body, chunks, None, prepared.end).await,
+                    Rest::Events(body, chunks) => self.pump(body, chunks, Some(EventScanner::new(EVENT_LIMIT)), prepared.end).await,
+                };
+                End { status: Some(status), ..end }
+            }
+            Err(error) => {
+                let end = End::failed(&error);
+                drop(head.send(Err(error)));
+                end
+            }
+        }
+    }
+
+    /// Whether a client that goes takes the call with it.
+    fn client_cancels(&self) -> bool {
+        self.era == Era::Modern || self.standing_stream
+    }
+
+    /// Forwards while the audit event becomes durable; without both there is no reply.
+    async fn prepare(&self, permit: Permit<Call>, ticket: Ticket) -> Result<Prepared, ProxyError> {
+        let durable = async { ticket.durable().await.map_err(unwritable) };
+        let (reply, ()) = tokio::try_join!(forward(&self.exchange, &self.caller, permit), durable)?;
+        let status = reply.status();
+        let headers = self.reply_headers(&reply);
+        self.note_session(&reply);
+        match reply.into_body() {
+            ReplyBody::Empty if self.expects_reply && status.is_success() => {
+                Err(ProxyError::UpstreamInvalidReply("an empty reply to a request".to_owned()))
+            }
+            ReplyBody::Empty => Ok(Prepared { response: respond(status, headers, empty()), rest: Rest::Nothing, end: ended(status, 0) }),
+            ReplyBody::Json(body) => self.prepare_json(status, headers, body).await,
+            ReplyBody::Events(body) => {
+                let (chunks, stream) = channel();
+                let mut response = respond(status, headers, stream);
+                response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+                Ok(Prepared { response, rest: Rest::Events(body, chunks), end: End::new(Outcome::Success) })
+            }
+        }
+    }
+
+    async fn prepare_json(&self, status: StatusCode, headers: HeaderMap, body: Incoming) -> Result<Prepared, ProxyError> {
+        let limit = if self.is_list() { LIST_LIMIT } else { JSON_LIMIT };
+        let message = match collect_some(body, limit, self.exchange.upstream.timeout).await? {
+            Collected::Whole(message) => message,
+            Collected::Part(..) if self.is_list() => return Err(ProxyError::UpstreamReplyTooLarge),
+            Collected::Part(start, body) => {
+                let (chunks, stream) = channel();
+                let end = ended(status, start.len());
+                // The channel is new and empty: there is room for the first chunk.
+                drop(chunks.try_send(Ok(start)));
+                return Ok(Prepared { response: respond(status, headers, stream), rest: Rest::Bytes(body, chunks), end });
+            }
+        };
+        let summary = summarize(&message);
+        if summary.is_none() && status.is_success() {
+            return Err(ProxyError::UpstreamInvalidReply("not a JSON-RPC message".to_owned()));
+        }
+        let mut end = ended(status, 0);
+        self.note(summary.as_ref(), &mut end);
+        let message = if self.is_list() { self.filter(message, &mut end)? } else { message };
+        end.bytes = message.len() as u64;
+        Ok(Prepared { response: respond(status, headers, whole(message)), rest: Rest::Nothing, end })
+    }
+
+    /// Passes a body on to the client until one of the three ends: upstream, client, grant.
+    async fn pump(&self, mut body: Incoming, chunks: Chunks, mut scanner: Option<EventScanner>, mut end: End) -> End {
+        use http_body_util::BodyExt as _;
+        let mut recheck = tokio::time::interval_at(Instant::now() + RECHECK, RECHECK);
+        recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut gone_since: Option<Instant> = None;
+        loop {
+            let frame = tokio::select! {
+                frame = body.frame() => frame,
+                () = chunks.closed(), if gone_since.is_none() => {
+                    if self.client_cancels() {
+                        return End { outcome: Outcome::Cancelled, ..end };
+                    }
+                    gone_since = Some(Instant::now());
+                    continue;
+                }
+                _ = recheck.tick() => {
+                    if gone_since.is_some_and(|since| since.elapsed() > DRAIN) {
+                        return End { outcome: Outcome::Cancelled, ..end };
+                    }
+                    if let Some(error) = self.no_longer_allowed().await {
+                        return End { outcome: Outcome::Refused, code: Some(error.code()), ..end };
+                    }
+                    continue;
+                }
+            };
+            let passed = match frame {
+                None => return end,
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(chunk) => self.pass(&mut scanner, chunk, &mut end),
+                    // Trailers are never passed on.
+                    Err(_) => continue,
+                },
+                Some(Err(error)) => Err(ProxyError::UpstreamInvalidReply(error.to_string())),
+            };
+            match passed {
+                Ok(chunk) if chunk.is_empty() => {}
+                Ok(chunk) => {
+                    end.bytes += chunk.len() as u64;
+                    // An error says that the client has gone, which the next turn finds out.
+                    drop(chunks.send(Ok(chunk)).await);
+                }
+                Err(error) => {
+                    drop(chunks.send(Err(BrokenOff)).await);
+                    return End { bytes: end.bytes, status: end.status, ..End::failed(&error) };
+                }
+            }
+        }
+    }
+
+    /// What of a chunk goes to the client now.
+    fn pass(&self, scanner: &mut Option<EventScanner>, chunk: Bytes, end: &mut End) -> Result<Bytes, ProxyError> {
+        let Some(events) = scanner.as_mut().map(|scanner| scanner.push(&chunk)) else { return Ok(chunk) };
+        let filters = self.is_list() || self.standing_stream;
+        let events = match events {
+            Ok(events) => events,
+            Err(_) if filters => return Err(ProxyError::UpstreamReplyTooLarge),
+            Err(_) => {
+                *scanner = None;
+                return Ok(chunk);
+            }
+        };
+        let mut out = Vec::new();
+        for event in events {
+            let summary = event.data().and_then(summarize);
+            self.note(summary.as_ref(), end);
+            if filters {
+                match event.data().map(|data| self.filter_event(&event, data, end)).transpose()? {
+                    Some(event) => out.extend_from_slice(&event),
+                    None => out.extend_from_slice(event.raw()),
+                }
+            }
+        }
+        Ok(if filters { Bytes::from(out) } else { chunk })
+    }
+
+    fn is_list(&self) -> bool {
+        self.method.is_some_and(mcp::Method::is_list)
+    }
+
+    /// What a message of the upstream means for the end of the call, and whose a new task is.
+    fn note(&self, summary: Option<&Summary>, end: &mut End) {
+        let Some(summary) = summary.filter(|summary| summary.is_response && !self.standing_stream) else { return };
+        if summary.is_tool_error {
+            end.outcome = Outcome::ToolError;
+        } else if summary.is_error {
+            end.outcome = Outcome::UpstreamError;
+        }
+        if let (Some(task), Some(mcp::Method::CallTool)) = (&summary.task_id, self.method) {
+            self.exchange.app.proxy.owners.bind_task(&self.exchange, &self.caller, task);
+        }
+    }
+
+    /// A session begins with the reply to `initialize` and ends with DELETE, or when the upstream knows it no more.
+    fn note_session(&self, reply: &Reply) {
+        let owners = &self.exchange.app.proxy.owners;
+        let opened = headers::text(reply.headers(), &SESSION_ID);
+        match (&self.session, opened) {
+            (None, Some(id)) if self.opens_session() && reply.status().is_success() => owners.bind_session(&self.exchange, &self.caller, id),
+            (Some(id), _) if reply.status() == StatusCode::NOT_FOUND || (self.ends_session && reply.status().is_success()) => {
+                owners.end_session(&self.exchange, id);
+            }
+            _ => {}
+        }
+    }
+
+    fn opens_session(&self) -> bool {
+        self.era == Era::Legacy && self.method == Some(mcp::Method::Initialize)
+    }
+
+    fn reply_headers(&self, reply: &Reply) -> HeaderMap {
+        let mut headers = headers::returned(reply.headers());
+        let session = reply.headers().get(&SESSION_ID);
+        let own = session.is_some_and(|id| self.session.as_ref().is_some_and(|own| id == own.as_str()));
+        if let Some(id) = session.filter(|_| own || (self.session.is_none() && self.opens_session())) {
+            headers.insert(SESSION_ID, id.clone());
+        }
+        let caching = if self.is_list() { "private, no-store" } else { "no-store" };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+        headers
+    }
+
+    /// Asked again and again while a stream is open: a revoked grant ends it, the end of the token ends a standing one.
+    async fn no_longer_allowed(&self) -> Option<ProxyError> {
+        let standing = self.standing_stream || self.method == Some(mcp::Method::Listen);
+        if standing && self.caller.expires_at() <= self.exchange.app.clock.now() {
+            return Some(ProxyError::TokenExpired);
+        }
+        match is_still_live(&self.exchange, &self.caller).await {
+            Ok(true) => None,
+            Ok(false) => Some(ProxyError::TokenRevoked),
+            Err(error) => {
+                tracing::warn!(request_id = self.exchange.context.request_id, %error, "an open stream's grant could not be checked");
+                None
+            }
+        }
+    }
+}
+
+fn ended(status: StatusCode, bytes: usize) -> End {
+    let outcome = if status.is_success() { Outcome::Success } else { Outcome::UpstreamError };
+    End { bytes: bytes as u64, ..End::new(outcome) }
+}
+
+fn respond(status: StatusCode, headers: HeaderMap, body: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
