@@ -108,9 +108,8 @@ impl App {
         let sealing_key = SealingKey::from_master_key(&config.master_key.read()?)?;
         let store = Store::open(&Location::Sqlite(config.data_dir.join("doorward.db")), sealing_key).await?;
         let keys = Keyring::open(store.clone(), clock.now()).await?;
-        let runtime = Runtime::new(Arc::clone(&config)).map_err(|problems| {
-            StartError::Policy(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-        })?;
+        let runtime = Runtime::new(Arc::clone(&config))
+            .map_err(|problems| StartError::Policy(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
         let outbound = Outbound::new()?;
         let (runtime, login, proxy) = (ArcSwap::from_pointee(runtime), login::State::default(), proxy::State::default());
         let app = Arc::new(Self { config, runtime, store, audit, keys, login, proxy, outbound, clock, random: Random });
@@ -132,9 +131,14 @@ fn make_folder(path: &Path) -> Result<(), StartError> {
 pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
     let settings = listener_settings(&app.config)?;
     let router = routes::router(Arc::clone(&app));
+    let shared = Arc::clone(&app);
     let handler = move |mut request: Request<Incoming>, context: RequestContext| {
-        let router = router.clone();
+        let (app, router) = (Arc::clone(&shared), router.clone());
         async move {
+            let upstream = routes::upstream_of(&app.runtime.load().config, &request);
+            if let Some(upstream) = upstream {
+                return proxy::handle(&app, &upstream, request, context).await.map(axum::body::Body::new);
+            }
             request.extensions_mut().insert(context);
             router.oneshot(request).await.unwrap_or_else(|never| match never {})
         }

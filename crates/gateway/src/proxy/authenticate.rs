@@ -202,9 +202,8 @@ fn verified_claims(exchange: &Exchange, token: &str, now: Timestamp) -> Result<T
         now,
         leeway: Duration::ZERO,
     };
-    let verified = jwt::verify(token, &app.keys.jwks(KeyUse::AccessToken), &accept).map_err(|error| {
-        if error == JwtError::Expired { ProxyError::TokenExpired } else { ProxyError::TokenInvalid(error) }
-    })?;
+    let verified = jwt::verify(token, &app.keys.jwks(KeyUse::AccessToken), &accept)
+        .map_err(|error| if error == JwtError::Expired { ProxyError::TokenExpired } else { ProxyError::TokenInvalid(error) })?;
     let claims = token_claims(&verified, &exchange.upstream.resource)?;
     app.proxy.tokens.remember(hash, claims.clone(), now);
     Ok(claims)

@@ -4,9 +4,9 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 
+use super::Exchange;
 use super::error::ProxyError;
 use super::headers::text;
-use super::Exchange;
 use super::stream::{ResponseBody, empty};
 
 const EXPOSED: &str = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, X-Request-Id";

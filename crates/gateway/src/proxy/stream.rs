@@ -30,8 +30,8 @@ use super::headers::{self, SESSION_ID};
 use super::record::{End, Record, unwritable};
 use crate::audit::{Outcome, Ticket};
 pub use body::ResponseBody;
-pub(super) use body::{collect, empty, whole};
 use body::{BrokenOff, Collected, channel, collect_some};
+pub(super) use body::{collect, empty, whole};
 
 /// The longest list that is read whole to be filtered.
 pub(super) const LIST_LIMIT: usize = 16 * 1024 * 1024;
@@ -277,7 +277,9 @@ impl Work {
         let owners = &self.exchange.app.proxy.owners;
         let opened = headers::text(reply.headers(), &SESSION_ID);
         match (&self.session, opened) {
-            (None, Some(id)) if self.opens_session() && reply.status().is_success() => owners.bind_session(&self.exchange, &self.caller, id),
+            (None, Some(id)) if self.opens_session() && reply.status().is_success() => {
+                owners.bind_session(&self.exchange, &self.caller, id);
+            }
             (Some(id), _) if reply.status() == StatusCode::NOT_FOUND || (self.ends_session && reply.status().is_success()) => {
                 owners.end_session(&self.exchange, id);
             }
