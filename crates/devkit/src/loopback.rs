@@ -12,7 +12,7 @@ use url::Url;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address is reachable from outside of this machine.
-    #[error("{0} is not a loopback address: development servers are for this machine only")]
+    #[error("{0} is not a loopback address; development servers let everybody in, so they are for this machine only")]
     NotLoopback(SocketAddr),
     /// The port cannot be opened.
     #[error("cannot listen on {address}: {cause}")]

@@ -29,13 +29,7 @@ async fn call(router: &Router, method: &str, name: Option<&str>, mut params: Val
     let response = router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
     let bytes = axum::body::to_bytes(Body::new(response.into_body()), 1 << 20).await.unwrap();
     let text = String::from_utf8(bytes.to_vec()).unwrap();
-    let data = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("data:"))
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .next_back()
-        .unwrap_or(&text);
+    let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).rfind(|line| !line.is_empty()).unwrap_or(&text);
     let reply: Value = serde_json::from_str(data).unwrap_or_else(|_| panic!("{text}"));
     assert!(reply.get("result").is_some(), "{reply}");
     reply["result"].clone()

@@ -4,6 +4,7 @@
 //! 3 configuration invalid, 4 unreachable.
 
 mod config;
+mod dev;
 mod init;
 mod logging;
 mod policy;
@@ -16,6 +17,9 @@ use clap::{Parser, Subcommand};
 
 /// The configuration file that commands use when none is named.
 pub const DEFAULT_CONFIG: &str = "doorward.yaml";
+
+/// Exit status of wrong arguments.
+pub const EXIT_USAGE: u8 = 2;
 
 /// Exit status of an invalid configuration.
 pub const EXIT_CONFIG: u8 = 3;
@@ -43,6 +47,8 @@ enum Command {
     Config(config::Args),
     /// Check the policies, or explain a decision.
     Policy(policy::Args),
+    /// Try everything on this machine: two identity providers, two MCP servers, the gateway.
+    Dev(dev::Args),
     /// SAML: look into what an identity provider sends.
     #[command(subcommand)]
     Saml(SamlCommand),
@@ -72,6 +78,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Init(args) => init::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Policy(args) => policy::run(&args),
+        Command::Dev(args) => dev::run(&args),
         Command::Saml(SamlCommand::Inspect(args)) => saml_inspect::run(&args),
     }
 }
