@@ -26,7 +26,7 @@ const steps = {
     same([signedOut.revoked, signedOut.status], [200, 401]);
     expect(/error="invalid_token"/.test(signedOut.challenge), `the challenge says: ${signedOut.challenge}`);
   },
-  audit: ({ events, user, idp, clientId, rights: { refused } }) => trail(events, user, idp, clientId, refused),
+  audit: async ({ installation, user, idp, clientId, rights: { refused } }) => trail(await auditTrail(installation), user, idp, clientId, refused),
 };
 
 export async function clientsSuite({ programs, work, check, print, here }) {
@@ -57,8 +57,7 @@ async function oneCase({ check, work, installation, table }, { idp, name, comman
     const { code, stdout, stderr } = await run(program, [...args, JSON.stringify(job)], { timeoutMs: CASE_TAKES_AT_MOST });
     if (code !== 0) throw new Error(`exit ${code}\n${stderr.trimEnd().split('\n').slice(-12).join('\n')}`);
     const facts = JSON.parse(stdout.trim().split('\n').at(-1));
-    const events = await auditTrail(installation);
-    judge(row, { facts, events, user, idp, clientId: facts.clientId, rights: rights[user] });
+    await judge(row, { facts, installation, user, idp, clientId: facts.clientId, rights: rights[user] });
   });
 }
 
@@ -73,11 +72,11 @@ function jobOf(installation, { folder, idp, user }) {
 }
 
 /** Judges every step, also after one has failed, so that the table is complete. */
-function judge(row, found) {
+async function judge(row, found) {
   const wrong = [];
   for (const [step, holds] of Object.entries(steps)) {
     try {
-      holds(found);
+      await holds(found);
       row.steps[step] = 'ok';
     } catch (error) {
       row.steps[step] = 'FAIL';

@@ -8,12 +8,15 @@ use axum::routing::{get, post};
 use http::Request;
 
 use crate::app::SharedApp;
+use crate::authserver::{self, authorize, metadata, register, resume, revoke, token};
 use crate::config::{Config, UpstreamId};
 use crate::login;
 
 /// Everything but the proxy.
 pub fn router(app: SharedApp) -> Router {
     Router::new()
+        .merge(discovery())
+        .merge(oauth())
         .route("/", get(login::home))
         .route("/login", get(login::hub))
         .route("/login/start", get(login::start))
@@ -25,6 +28,33 @@ pub fn router(app: SharedApp) -> Router {
         .route("/saml/metadata", get(login::sp_metadata))
         .route("/saml/{idp}/metadata", get(login::sp_metadata_for))
         .with_state(app)
+}
+
+/// The documents that clients find everything from.
+fn discovery() -> Router<SharedApp> {
+    Router::new()
+        .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server).options(authserver::preflight))
+        .route("/.well-known/oauth-authorization-server/{*rest}", get(metadata::authorization_server_of).options(authserver::preflight))
+        .route("/.well-known/openid-configuration", get(metadata::authorization_server).options(authserver::preflight))
+        .route("/.well-known/openid-configuration/{*rest}", get(metadata::authorization_server_of).options(authserver::preflight))
+        .route("/{upstream}/mcp/.well-known/openid-configuration", get(metadata::authorization_server_of).options(authserver::preflight))
+        .route("/.well-known/oauth-protected-resource", get(metadata::protected_resource).options(authserver::preflight))
+        .route("/.well-known/oauth-protected-resource/{*rest}", get(metadata::protected_resource_of).options(authserver::preflight))
+        .route("/.well-known/doorward/jwks.json", get(metadata::upstream_jwks))
+}
+
+/// The authorization server. The short paths are where clients of 2025-03-26 look without asking for metadata.
+fn oauth() -> Router<SharedApp> {
+    Router::new()
+        .route("/oauth/authorize", get(authorize::get).post(authorize::post))
+        .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/oauth/token", post(token::post).options(authserver::preflight))
+        .route("/token", post(token::post).options(authserver::preflight))
+        .route("/oauth/register", post(register::post).options(authserver::preflight))
+        .route("/register", post(register::post).options(authserver::preflight))
+        .route("/oauth/revoke", post(revoke::post).options(authserver::preflight))
+        .route("/oauth/resume", get(resume::get))
+        .route("/oauth/jwks.json", get(metadata::jwks).options(authserver::preflight))
 }
 
 /// Which upstream a request is for: by its own host name, else by the first segment of `/{upstream}/mcp`.
