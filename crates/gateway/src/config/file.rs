@@ -429,3 +429,6 @@ fn drop_null_defaults(schema: &mut serde_json::Value) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;
