@@ -267,6 +267,11 @@ impl Event {
         }
     }
 
+    /// Whether an outcome is to be expected.
+    pub(crate) fn runs(&self) -> bool {
+        self.kind == Kind::Call && self.decision == Some(Decision::Permit)
+    }
+
     /// The same event with the person and the groups they have now.
     #[must_use]
     pub fn with_user(mut self, user: &store::User) -> Self {
@@ -339,7 +344,7 @@ fn bound_text(text: &mut String) {
 }
 
 /// Escapes what JSON allows in a string but a reader must not meet raw. Such characters occur in JSON only inside strings.
-fn escape_invisible(json: &str) -> String {
+pub(crate) fn escape_invisible(json: &str) -> String {
     if !json.chars().any(is_invisible) {
         return json.to_owned();
     }

@@ -19,6 +19,7 @@ mod writer;
 
 pub use error::AuditError;
 pub use event::{Client, Decision, Event, Kind, Outcome, Person};
+pub(crate) use event::{escape_invisible, is_invisible};
 pub use writer::{Limits, Ticket, Writer};
 
 #[cfg(test)]

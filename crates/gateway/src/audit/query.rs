@@ -4,9 +4,10 @@
 //! call beside the call. A line that is not one of the journal's is reported, never skipped in silence; only an
 //! unfinished last line is no fault: the server is writing it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -228,30 +229,14 @@ impl Joiner {
 
     /// Takes the next record of the journal.
     pub fn push(&mut self, record: Record) {
-        match record.event.kind {
-            Kind::CallOutcome if !self.filter.kinds.contains(&Kind::CallOutcome) => self.finish(record),
-            Kind::JournalOpened => {
-                // No process that was running a call then is running it now.
-                self.settle();
-                self.keep(record);
-            }
-            Kind::SignIn
-            | Kind::SignInRefused
-            | Kind::SignOut
-            | Kind::Consent
-            | Kind::ConsentRefused
-            | Kind::ClientRegistered
-            | Kind::TokenIssued
-            | Kind::TokenRefreshed
-            | Kind::TokenRefused
-            | Kind::TokenRevoked
-            | Kind::UserCreated
-            | Kind::Call
-            | Kind::CallOutcome
-            | Kind::ConfigLoaded
-            | Kind::Refused
-            | Kind::JournalRecovered => self.keep(record),
+        if record.event.kind == Kind::CallOutcome && !self.filter.kinds.contains(&Kind::CallOutcome) {
+            return self.finish(record);
         }
+        if record.event.kind == Kind::JournalOpened {
+            // No process that was running a call then is running it now.
+            self.settle();
+        }
+        self.keep(record);
     }
 
     /// The next entry that is complete.
@@ -275,7 +260,7 @@ impl Joiner {
         if !self.filter.matches(&record.event) {
             return;
         }
-        let runs = record.event.kind == Kind::Call && record.event.decision == Some(Decision::Permit);
+        let runs = record.event.runs();
         if runs {
             self.running.insert(record.event.id.clone(), self.given + self.entries.len() as u64);
         }
@@ -292,6 +277,42 @@ impl Joiner {
     }
 }
 
+/// Like [`Joiner`], for people who watch: an entry comes out as soon as it is complete, so a call that takes long does
+/// not hold back the others.
+#[derive(Debug)]
+pub struct Follower {
+    filter: Filter,
+    running: BTreeMap<String, Record>,
+}
+
+impl Follower {
+    /// Follows what `filter` lets through.
+    pub fn new(filter: Filter) -> Self {
+        Self { filter, running: BTreeMap::new() }
+    }
+
+    /// Takes the next record of the journal, and gives the entries that are complete with it.
+    pub fn push(&mut self, record: Record) -> Vec<Entry> {
+        if record.event.kind == Kind::CallOutcome && !self.filter.kinds.contains(&Kind::CallOutcome) {
+            let call = record.event.call.as_ref().and_then(|call| self.running.remove(call));
+            return call.map(|call| Entry { record: call, outcome: Some(record) }).into_iter().collect();
+        }
+        let mut complete = Vec::new();
+        if record.event.kind == Kind::JournalOpened {
+            let cut_off = std::mem::take(&mut self.running);
+            complete.extend(cut_off.into_values().map(|record| Entry { record, outcome: None }));
+        }
+        if self.filter.matches(&record.event) {
+            if record.event.runs() {
+                self.running.insert(record.event.id.clone(), record);
+            } else {
+                complete.push(Entry { record, outcome: None });
+            }
+        }
+        complete
+    }
+}
+
 /// What a scan went through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
@@ -301,8 +322,8 @@ pub struct Scanned {
     pub damaged: Vec<Damage>,
 }
 
-/// Gives every entry that `filter` lets through to `visit`, oldest first.
-pub fn scan(reader: &mut Reader, filter: &Filter, mut visit: impl FnMut(Entry)) -> Result<Scanned, AuditError> {
+/// Gives every entry that `filter` lets through to `visit`, oldest first, until that breaks off.
+pub fn scan(reader: &mut Reader, filter: &Filter, mut visit: impl FnMut(Entry) -> ControlFlow<()>) -> Result<Scanned, AuditError> {
     let mut joiner = Joiner::new(filter.clone());
     let mut scanned = Scanned::default();
     while let Some(line) = reader.next_line()? {
@@ -314,12 +335,16 @@ pub fn scan(reader: &mut Reader, filter: &Filter, mut visit: impl FnMut(Entry)) 
             Line::Damaged(damage) => scanned.damaged.push(damage),
         }
         while let Some(entry) = joiner.pop() {
-            visit(entry);
+            if visit(entry).is_break() {
+                return Ok(scanned);
+            }
         }
     }
     joiner.settle();
     while let Some(entry) = joiner.pop() {
-        visit(entry);
+        if visit(entry).is_break() {
+            break;
+        }
     }
     Ok(scanned)
 }

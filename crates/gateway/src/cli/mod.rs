@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Exit status: 0 done, 1 failed or refused, 2 usage,
 //! 3 configuration invalid, 4 unreachable.
 
+mod audit;
 mod config;
 mod dev;
 mod init;
@@ -49,6 +50,8 @@ enum Command {
     Policy(policy::Args),
     /// Try everything on this machine: two identity providers, two MCP servers, the gateway.
     Dev(dev::Args),
+    /// Read the audit trail.
+    Audit(audit::Args),
     /// SAML: look into what an identity provider sends.
     #[command(subcommand)]
     Saml(SamlCommand),
@@ -79,6 +82,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Config(args) => config::run(&args),
         Command::Policy(args) => policy::run(&args),
         Command::Dev(args) => dev::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Saml(SamlCommand::Inspect(args)) => saml_inspect::run(&args),
     }
 }

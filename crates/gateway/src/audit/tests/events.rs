@@ -32,7 +32,7 @@ fn no_name_can_break_a_line_or_a_terminal() {
     let name = "a\r\n{\"seq\":1}\u{1b}[2J\u{9b}2J\u{202e}\u{200b}\u{2028}\u{e0041}\u{7f}ä";
     let event = Event { name: Some(name.to_owned()), ..Event::new(Kind::Call, at(0)) };
     let json = event.to_json().unwrap();
-    assert!(!json.chars().any(super::super::event::is_invisible), "{json}");
+    assert!(!json.chars().any(crate::audit::is_invisible), "{json}");
     assert!(json.contains('ä'));
     let read: Event = serde_json::from_str(&json).unwrap();
     assert_eq!(read.name.unwrap(), name, "nothing is lost, only escaped");

@@ -1,9 +1,10 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::{at, limits, open};
-use crate::audit::query::{Damage, Entry, Filter, Line, Reader, Scanned, scan};
+use crate::audit::query::{Damage, Entry, Filter, Follower, Line, Reader, Scanned, scan};
 use crate::audit::{Client, Decision, Event, Kind, Outcome, Person, journal};
 
 fn person(name: &str) -> Person {
@@ -57,7 +58,11 @@ fn told(entry: &Entry) -> String {
 
 fn ask(dir: &std::path::Path, filter: &Filter) -> Vec<String> {
     let mut entries = Vec::new();
-    let scanned = scan(&mut Reader::from_start(dir).unwrap(), filter, |entry| entries.push(told(&entry))).unwrap();
+    let scanned = scan(&mut Reader::from_start(dir).unwrap(), filter, |entry| {
+        entries.push(told(&entry));
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert_eq!(scanned, Scanned { records: 10, damaged: Vec::new() });
     entries
 }
@@ -123,6 +128,20 @@ async fn damage_is_reported_and_an_unfinished_line_is_not_damage() {
     writer.record(super::event("a")).await.unwrap();
     let path = journal::files(dir.path()).unwrap().remove(0);
     OpenOptions::new().append(true).open(&path).unwrap().write_all(b"not a record\n{\"seq\":4").unwrap();
-    let scanned = scan(&mut Reader::from_start(dir.path()).unwrap(), &Filter::default(), |_| {}).unwrap();
+    let scanned = scan(&mut Reader::from_start(dir.path()).unwrap(), &Filter::default(), |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(scanned, Scanned { records: 2, damaged: vec![Damage { path, line: 3 }] });
+}
+
+#[tokio::test]
+async fn a_follower_shows_each_call_when_it_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    journal_of_two_runs(dir.path()).await;
+    let mut reader = Reader::from_start(dir.path()).unwrap();
+    let mut follower = Follower::new(Filter { kinds: vec![Kind::Call], ..Filter::default() });
+    let mut shown = Vec::new();
+    while let Some(Line::Record(record)) = reader.next_line().unwrap() {
+        shown.extend(follower.push(*record).iter().map(told));
+    }
+    let expected = ["Call alice delete_contact -", "Call alice read_contact ended", "Call bob report ended", "Call carol export -"];
+    assert_eq!(shown, expected);
 }
