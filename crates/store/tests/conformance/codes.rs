@@ -1,0 +1,93 @@
+//! Authorization codes and things that are seen once.
+
+use std::collections::HashSet;
+
+use store::{OnceKind, Redemption};
+
+use crate::common::{Fixture, at, hash, new_code, new_grant};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifty_parallel_redemptions_one_wins() {
+    let fixture = Fixture::new().await;
+    let user = fixture.user("alice").await;
+    fixture.store.insert_code(&new_code("code", user.id), at(0)).await.unwrap();
+    let tasks: Vec<_> = (0..50)
+        .map(|_| {
+            let store = fixture.store.clone();
+            tokio::spawn(async move { store.redeem_code(&hash("code"), at(1)).await.unwrap() })
+        })
+        .collect();
+    let mut won = 0;
+    let mut grants = HashSet::new();
+    for task in tasks {
+        match task.await.unwrap() {
+            Redemption::Redeemed(code) => {
+                won += 1;
+                grants.insert(code.grant);
+            }
+            Redemption::Replayed { grant } => {
+                grants.insert(grant);
+            }
+            other @ (Redemption::Unknown | Redemption::Expired) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((won, grants.len()), (1, 1));
+    let grant = grants.into_iter().next().unwrap();
+    assert!(!fixture.store.grant_is_live(grant).await.unwrap(), "a second use voids what the first got");
+}
+
+#[tokio::test]
+async fn a_code_gives_what_was_stored_and_then_nothing() {
+    let fixture = Fixture::new().await;
+    let user = fixture.user("alice").await;
+    let grant = fixture.store.insert_code(&new_code("code", user.id), at(0)).await.unwrap();
+    assert!(!fixture.store.grant_is_live(grant).await.unwrap(), "no grant before the redemption");
+    let Redemption::Redeemed(code) = fixture.store.redeem_code(&hash("code"), at(1)).await.unwrap() else { panic!("not redeemed") };
+    assert_eq!(code.grant, grant);
+    assert_eq!(code.granted, new_grant(user.id));
+    assert_eq!(code.code_challenge, new_code("code", user.id).code_challenge);
+    assert!(fixture.store.grant_is_live(grant).await.unwrap());
+
+    let fixture = fixture.restart().await;
+    assert!(fixture.store.grant_is_live(grant).await.unwrap());
+    assert_eq!(fixture.store.redeem_code(&hash("code"), at(2)).await.unwrap(), Redemption::Replayed { grant });
+    assert!(!fixture.store.grant_is_live(grant).await.unwrap());
+}
+
+#[tokio::test]
+async fn late_and_mutated_codes_are_refused() {
+    let fixture = Fixture::new().await;
+    let user = fixture.user("alice").await;
+    let code = "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE";
+    fixture.store.insert_code(&new_code(code, user.id), at(0)).await.unwrap();
+    for end in 0..code.len() {
+        let cut = code.get(..end).unwrap();
+        assert_eq!(fixture.store.redeem_code(&hash(cut), at(1)).await.unwrap(), Redemption::Unknown, "{cut}");
+        let flipped: String = code.chars().enumerate().map(|(index, letter)| if index == end { '_' } else { letter }).collect();
+        assert_eq!(fixture.store.redeem_code(&hash(&flipped), at(1)).await.unwrap(), Redemption::Unknown, "{flipped}");
+    }
+    assert_eq!(fixture.store.redeem_code(&hash(&format!("{code}A")), at(1)).await.unwrap(), Redemption::Unknown);
+    assert_eq!(fixture.store.redeem_code(&hash(code), at(60)).await.unwrap(), Redemption::Expired);
+    assert_eq!(fixture.store.redeem_code(&hash(code), at(61)).await.unwrap(), Redemption::Expired, "expiry consumes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_assertion_is_seen_once_by_whoever_comes_first() {
+    let fixture = Fixture::new().await;
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let store = fixture.store.clone();
+            tokio::spawn(async move { store.consume_once(OnceKind::SamlAssertion, "_a1", at(300), at(0)).await.unwrap() })
+        })
+        .collect();
+    let mut first = 0;
+    for task in tasks {
+        first += u32::from(task.await.unwrap());
+    }
+    assert_eq!(first, 1);
+    let fixture = fixture.restart().await;
+    assert!(!fixture.store.consume_once(OnceKind::SamlAssertion, "_a1", at(300), at(10)).await.unwrap());
+    assert!(!fixture.store.consume_once(OnceKind::SamlAssertion, "_a1", at(900), at(301)).await.unwrap(), "expiry does not free it");
+    assert!(fixture.store.consume_once(OnceKind::Jti, "_a1", at(300), at(10)).await.unwrap(), "another kind");
+    assert!(fixture.store.consume_once(OnceKind::SamlAssertion, "_A1", at(300), at(10)).await.unwrap(), "another id");
+}

@@ -1,0 +1,10 @@
+//! The conformance suite: what every database behind the store must do.
+#![cfg(test)]
+
+mod codes;
+mod common;
+mod opening;
+mod people;
+mod pruning;
+mod refresh;
+mod requests;
