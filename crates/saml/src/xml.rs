@@ -65,8 +65,12 @@ impl<'i> Dom<'i> {
                 NodeKind::Comment(_) if mode == Mode::Protocol => return Err(XmlError::Comment),
                 NodeKind::CData(_) if mode == Mode::Protocol => return Err(XmlError::Cdata),
                 NodeKind::ProcessingInstruction(_) if mode == Mode::Protocol => return Err(XmlError::ProcessingInstruction),
-                NodeKind::Document | NodeKind::Text(_) | NodeKind::Attribute(..) => {}
-                NodeKind::Comment(_) | NodeKind::CData(_) | NodeKind::ProcessingInstruction(_) => {}
+                NodeKind::Comment(_)
+                | NodeKind::CData(_)
+                | NodeKind::ProcessingInstruction(_)
+                | NodeKind::Document
+                | NodeKind::Text(_)
+                | NodeKind::Attribute(..) => {}
             }
         }
         Ok(())

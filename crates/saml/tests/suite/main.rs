@@ -3,6 +3,18 @@
 //! A test is a table of named cases and one runner; every refusal names its exact code.
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod bindings;
+#[cfg(test)]
 mod captures;
 #[cfg(test)]
+mod development_idp;
+#[cfg(test)]
+mod metadata;
+#[cfg(test)]
+mod positive;
+#[cfg(test)]
 mod setup;
+#[cfg(test)]
+mod signer;

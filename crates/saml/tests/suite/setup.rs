@@ -11,6 +11,8 @@ use saml::{EntityId, Expected, IdpMetadata, ServiceProvider, SpKey, VerifiedAsse
 use serde_json::Value;
 use url::Url;
 
+use crate::signer::{Style, sign};
+
 #[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) xml: String,
@@ -49,6 +51,15 @@ pub(crate) fn sha256_base64(bytes: &[u8]) -> String {
     STANDARD.encode(digest(&SHA256, bytes))
 }
 
+/// The first element of that tag in some XML, from its start tag to its end tag.
+pub(crate) fn element_of(xml: &str, tag: &str) -> String {
+    let start = xml.find(&format!("<{tag} ")).or_else(|| xml.find(&format!("<{tag}>"))).unwrap_or_else(|| panic!("no {tag}"));
+    let end_tag = format!("</{tag}>");
+    let (_, rest) = xml.split_at(start);
+    let end = rest.find(&end_tag).unwrap_or_else(|| panic!("no end of {tag}")) + end_tag.len();
+    rest.split_at(end).0.to_owned()
+}
+
 impl Setup {
     /// The capture of that name, such as `simplesamlphp/signed_both`, judged as its case file says.
     pub(crate) fn capture(name: &str) -> Setup {
@@ -80,10 +91,7 @@ impl Setup {
 
     /// The first element of that tag, from its start tag to its end tag.
     pub(crate) fn element(&self, tag: &str) -> String {
-        let start = self.xml.find(&format!("<{tag} ")).or_else(|| self.xml.find(&format!("<{tag}>"))).unwrap_or_else(|| panic!("no {tag}"));
-        let end_tag = format!("</{tag}>");
-        let end = self.xml[start..].find(&end_tag).unwrap_or_else(|| panic!("no end of {tag}")) + start + end_tag.len();
-        self.xml[start..end].to_owned()
+        element_of(&self.xml, tag)
     }
 
     /// Takes an element out of the message; gives it.
@@ -102,13 +110,56 @@ impl Setup {
         let sp = ServiceProvider { entity_id: entity, acs_url: acs_url.clone(), slo_url: None, keys };
         let mut expected = Expected::new(&idp, &sp, &acs_url, self.request_id.as_deref(), self.now);
         expected.allow_unsolicited = self.allow_unsolicited;
-        let result = verify_response(STANDARD.encode(&self.xml).as_bytes(), &expected).map_err(|error| error.code());
-        let inspection = inspect(self.xml.as_bytes(), &expected);
+        let xml = self.xml.replace("{SIG:_r}", "").replace("{SIG:_a}", "");
+        let base64 = STANDARD.encode(&xml);
+        let result = verify_response(base64.as_bytes(), &expected).map_err(|error| error.code());
+        let raw = if xml.starts_with('<') { &xml } else { &base64 };
+        let inspection = inspect(raw.as_bytes(), &expected);
         if self.request_id.is_some() || self.allow_unsolicited {
             assert_eq!(inspection.code, result.as_ref().err().copied(), "inspection and verification differ");
             assert_eq!(inspection.subject.as_deref(), result.as_ref().ok().map(|assertion| assertion.name_id.value.as_str()));
         }
         assert_eq!(inspection.accepted, inspection.checks.iter().all(|check| check.passed));
         result
+    }
+}
+
+/// A response of our own making, for what no capture shows. `{SIG:_r}` and `{SIG:_a}` are the places of signatures.
+const FRESH: &str = r#"<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_r" Version="2.0" IssueInstant="2026-11-20T09:00:00Z" Destination="https://gw.test/acs" InResponseTo="_request"><saml:Issuer>http://127.0.0.1:7001/idp</saml:Issuer>{SIG:_r}<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status><saml:Assertion ID="_a" Version="2.0" IssueInstant="2026-11-20T09:00:00Z"><saml:Issuer>http://127.0.0.1:7001/idp</saml:Issuer>{SIG:_a}<saml:Subject><saml:NameID>alice</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="2026-11-20T09:05:00Z" Recipient="https://gw.test/acs" InResponseTo="_request"/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="2026-11-20T08:59:30Z" NotOnOrAfter="2026-11-20T09:05:00Z"><saml:AudienceRestriction><saml:Audience>https://gw.test/sp</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="2026-11-20T09:00:00Z" SessionIndex="_s"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement><saml:Attribute Name="groups"><saml:AttributeValue>sre</saml:AttributeValue></saml:Attribute></saml:AttributeStatement></saml:Assertion></samlp:Response>"#;
+
+impl Setup {
+    /// A fresh response, not signed yet, of the identity provider whose key the test signer has.
+    pub(crate) fn fresh() -> Setup {
+        Setup {
+            xml: FRESH.to_owned(),
+            metadata: read("captures/npm-samlp/idp-metadata.xml"),
+            sp: "https://gw.test/sp".to_owned(),
+            acs: "https://gw.test/acs".to_owned(),
+            request_id: Some("_request".to_owned()),
+            now: "2026-11-20T09:00:10Z".parse().unwrap(),
+            allow_unsolicited: false,
+            decrypts: true,
+        }
+    }
+
+    /// Signs the element of that ID as the identity provider would.
+    pub(crate) fn sign(self, id: &str) -> Setup {
+        self.sign_with(id, &Style::default())
+    }
+
+    pub(crate) fn sign_with(mut self, id: &str, style: &Style) -> Setup {
+        if id == "_r" {
+            // Whatever the response's signature covers is final.
+            self.xml = self.xml.replace("{SIG:_a}", "");
+        }
+        self.xml = sign(&self.xml, id, style);
+        self
+    }
+
+    /// A fresh response, edited and then signed by the identity provider: what only a faulty identity provider sends.
+    pub(crate) fn edited(from: &str, to: &str) -> Setup {
+        let mut setup = Setup::fresh();
+        setup.replace_first(from, to);
+        setup.sign("_a")
     }
 }

@@ -1,0 +1,162 @@
+//! Messages on their way: our requests by Redirect and POST, and queries that arrive (attack kind 15).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use saml::idp::{parse_post_request, parse_redirect_request};
+use saml::redirect::{Parameter, parse};
+use saml::{AuthnRequest, EntityId, IdpMetadata, Limits, RequestError, ServiceProvider, SigningCertificate};
+use url::Url;
+
+use crate::setup::{certificate_der, read, sp_key};
+
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+fn sp() -> ServiceProvider {
+    ServiceProvider {
+        entity_id: EntityId::parse("https://gw.test/sp").unwrap(),
+        acs_url: Url::parse("https://gw.test/acs?x=1&y=2").unwrap(),
+        slo_url: None,
+        keys: vec![sp_key("sp")],
+    }
+}
+
+fn request(destination: &str) -> AuthnRequest {
+    let mut request = AuthnRequest::new([0xab; 16], "2026-11-20T09:00:00Z".parse().unwrap(), Url::parse(destination).unwrap());
+    request.force_authn = true;
+    request.name_id_format = Some("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent".to_owned());
+    request.requested_authn_context = vec!["urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport".to_owned()];
+    request
+}
+
+fn certificate(name: &str) -> SigningCertificate {
+    SigningCertificate::from_der(&certificate_der(name)).unwrap().unwrap()
+}
+
+#[test]
+fn a_request_arrives_as_it_was_sent() {
+    let (own, other) = (certificate("sp"), certificate("idp"));
+    for destination in ["https://idp.test/sso", "https://idp.test/sso?tenant=a%20b"] {
+        let request = request(destination);
+        let url = request.redirect_url(&sp(), "state 1+2", true).unwrap();
+        let received = parse_redirect_request(url.query().unwrap(), Some(&own)).unwrap();
+        assert_eq!(received.relay_state.as_deref(), Some("state 1+2"));
+        let form = request.post_form(&sp(), "state 1+2", true).unwrap();
+        assert_eq!(form.action.as_str(), destination);
+        let posted = parse_post_request(&form.saml_request, Some("state 1+2"), Some(&own)).unwrap();
+        assert_eq!(received, posted);
+        assert_eq!((received.id.as_str(), received.issuer.as_str()), ("_abababababababababababababababab", "https://gw.test/sp"));
+        assert_eq!(received.acs_url.unwrap().as_str(), "https://gw.test/acs?x=1&y=2");
+        assert_eq!(received.destination.as_deref(), Some(destination));
+        assert!(received.force_authn && !received.is_passive);
+        assert!(parse_redirect_request(url.query().unwrap(), Some(&other)).is_err());
+        assert!(parse_post_request(&form.saml_request, None, Some(&other)).is_err());
+    }
+}
+
+#[test]
+fn an_unsigned_request_is_one() {
+    let request = request("https://idp.test/sso");
+    let url = request.redirect_url(&sp(), "", false).unwrap();
+    assert!(!url.query().unwrap().contains("Signature") && !url.query().unwrap().contains("RelayState"));
+    assert!(parse_redirect_request(url.query().unwrap(), None).is_ok());
+    assert_eq!(parse_redirect_request(url.query().unwrap(), Some(&certificate("sp"))).unwrap_err().to_string(), "the query is not signed");
+    let form = request.post_form(&sp(), "", false).unwrap();
+    assert!(parse_post_request(&form.saml_request, None, Some(&certificate("sp"))).is_err());
+}
+
+#[test]
+fn requests_that_cannot_be_sent_are_refused() {
+    let request = request("https://idp.test/sso");
+    let keyless = ServiceProvider { keys: Vec::new(), ..sp() };
+    assert_eq!(request.redirect_url(&keyless, "", true), Err(RequestError::NoKey));
+    assert_eq!(request.post_form(&keyless, "", true), Err(RequestError::NoKey));
+    assert_eq!(request.redirect_url(&sp(), &"x".repeat(81), false), Err(RequestError::RelayStateTooLong));
+    let odd = AuthnRequest { id: "a\" ID=\"b".to_owned(), ..request };
+    assert_eq!(odd.redirect_url(&sp(), "", false), Err(RequestError::IdInvalid));
+}
+
+/// A logout response that SimpleSAMLphp signed, by Redirect.
+fn genuine() -> String {
+    Url::parse(read("captures/simplesamlphp/slo_response.url").trim()).unwrap().query().unwrap().to_owned()
+}
+
+fn lower_case_escapes(query: &str) -> String {
+    let mut out = String::new();
+    let mut parts = query.split('%');
+    out.push_str(parts.next().unwrap());
+    for part in parts {
+        let (escape, rest) = part.split_at(2);
+        out.extend(["%", &escape.to_lowercase(), rest]);
+    }
+    out
+}
+
+/// A change to a genuine query, and its code.
+type Change = (&'static str, fn(&str) -> String, Result<&'static str, &'static str>);
+
+const QUERIES: &[Change] = &[
+    ("as it came", str::to_owned, Ok("slo-rs")),
+    ("an unrelated parameter in front", |query| format!("x=1&{query}"), Ok("slo-rs")),
+    ("parameters in another order", |query| query.split('&').rev().collect::<Vec<_>>().join("&"), Ok("slo-rs")),
+    ("encoded again in lower case", lower_case_escapes, Err("saml.redirect_signature_invalid")),
+    ("the relay state changed", |query| query.replace("slo-rs", "slo-rx"), Err("saml.redirect_signature_invalid")),
+    ("the relay state taken away", |query| query.replace("&RelayState=slo-rs", ""), Err("saml.redirect_signature_invalid")),
+    ("the relay state twice", |query| format!("{query}&RelayState=x"), Err("saml.redirect_duplicate_parameter")),
+    ("the response twice", |query| format!("{query}&SAMLResponse=x"), Err("saml.redirect_duplicate_parameter")),
+    (
+        "the response twice, once under an escaped name",
+        |query| format!("SAML%52esponse=x&{query}"),
+        Err("saml.redirect_duplicate_parameter"),
+    ),
+    ("the algorithm twice", |query| format!("{query}&SigAlg=x"), Err("saml.redirect_duplicate_parameter")),
+    ("the signature twice", |query| format!("{query}&Signature=x"), Err("saml.redirect_duplicate_parameter")),
+    ("a request beside the response", |query| format!("{query}&SAMLRequest=x"), Err("saml.redirect_two_messages")),
+    ("a request instead of the response", |query| query.replace("SAMLResponse", "SAMLRequest"), Err("saml.redirect_message_missing")),
+    ("no signature", |query| query.split("&SigAlg").next().unwrap().to_owned(), Err("saml.redirect_not_signed")),
+    ("SHA-1", |query| query.replace("xmldsig-more%23rsa-sha256", "xmldsig-more%23rsa-sha1"), Err("saml.redirect_algorithm")),
+    ("HMAC", |query| query.replace("rsa-sha256", "hmac-sha256"), Err("saml.redirect_algorithm")),
+    ("a broken escape", |query| query.replace("RelayState=slo", "RelayState=%zz"), Err("saml.redirect_signature_invalid")),
+    ("a broken escape in the signature", |query| query.replace("&Signature=", "&Signature=%z"), Err("saml.redirect_encoding_invalid")),
+    ("a message that was changed", |query| query.replace("SAMLResponse=fZH", "SAMLResponse=fZA"), Err("saml.redirect_signature_invalid")),
+];
+
+#[test]
+fn queries_are_judged_by_their_octets() {
+    let idp = IdpMetadata::parse(read("captures/simplesamlphp/idp-metadata.xml").as_bytes(), None, "2026-11-20T09:00:00Z".parse().unwrap())
+        .unwrap();
+    for (name, change, expected) in QUERIES {
+        let query = change(&genuine());
+        let result = parse(&query, Parameter::Response, Some(&idp.signing_keys), &Limits::default());
+        let result = result.map(|message| message.relay_state.unwrap_or_default()).map_err(|error| error.code());
+        assert_eq!(result.as_deref().map_err(|code| *code), *expected, "{name}");
+    }
+}
+
+#[test]
+fn a_query_that_was_signed_in_lower_case_verifies() {
+    // Active Directory and Entra escape in lower case and sign that.
+    let request = request("https://idp.test/sso");
+    let url = request.redirect_url(&sp(), "a/b", false).unwrap();
+    let lower = lower_case_escapes(url.query().unwrap());
+    let signed = format!("{lower}&SigAlg=http%3a%2f%2fwww.w3.org%2f2001%2f04%2fxmldsig-more%23rsa-sha256");
+    let pair = aws_lc_rs::signature::RsaKeyPair::from_pkcs8(&crate::setup::key_der("sp")).unwrap();
+    let mut signature = vec![0; pair.public_modulus_len()];
+    let rng = aws_lc_rs::rand::SystemRandom::new();
+    pair.sign(&aws_lc_rs::signature::RSA_PKCS1_SHA256, &rng, signed.as_bytes(), &mut signature).unwrap();
+    let signature = base64(&signature).replace('+', "%2b").replace('/', "%2f").replace('=', "%3d");
+    assert!(parse_redirect_request(&format!("{signed}&Signature={signature}"), Some(&certificate("sp"))).is_ok());
+}
+
+#[test]
+fn a_deflate_bomb_stops_at_the_limit() {
+    use std::io::Write;
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&vec![b' '; 50_000_000]).unwrap();
+    let bomb = base64(&encoder.finish().unwrap()).replace('+', "%2B").replace('/', "%2F");
+    let result = parse(&format!("SAMLRequest={bomb}"), Parameter::Request, None, &Limits::default());
+    assert_eq!(result.map_err(|error| error.code()), Err("saml.redirect_too_large"));
+    let result = parse("SAMLRequest=AAAA", Parameter::Request, None, &Limits::default());
+    assert_eq!(result.map_err(|error| error.code()), Err("saml.redirect_encoding_invalid"));
+}
