@@ -26,7 +26,8 @@ pub async fn authorization_server(State(app): State<SharedApp>) -> Response {
 /// appended the well-known path to the upstream's. Paths that name no upstream are not found.
 pub async fn authorization_server_of(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap, Path(rest): Path<String>) -> Response {
     let config = app.runtime.load().config.clone();
-    match find_upstream(&config, host(&uri, &headers).as_deref(), &rest) {
+    let named = || config.upstreams.get(rest.as_str()); // `/{upstream}/mcp/.well-known/…` arrives with the id alone
+    match find_upstream(&config, host(&uri, &headers).as_deref(), &rest).or_else(named) {
         Some(_) => reply::document(StatusCode::OK, &describe(&config)),
         None => not_found(),
     }
