@@ -49,7 +49,7 @@ export async function browserSuite({ programs, work, check }) {
       const foreign = await (await fetch(begun.authorizationUrl, { redirect: 'manual' })).headers.get('location');
       await page.goto(new URL(foreign, url).href);
       await shot('error-wrong-browser');
-      await mustShow(page, ['login.wrong_browser', 'req_']);
+      await mustShow(page, ['login.cookie_missing', 'req_']);
     });
     await check('no page broke its own Content-Security-Policy', () => {
       const broken = complaints.filter((text) => /Content Security Policy|Refused to/i.test(text));
