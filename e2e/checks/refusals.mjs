@@ -31,7 +31,7 @@ export async function refusalsSuite({ programs, work, check }) {
   await signInCases(check, installation, at);
   await check('every refusal stands in the audit trail with its code', async () => {
     const codes = new Set((await auditTrail(installation)).map((event) => event.code));
-    const wanted = ['proxy.token_invalid', 'proxy.upstream_unreachable', 'proxy.upstream_timeout', 'login.cookie_missing', 'saml.replayed'];
+    const wanted = ['proxy.token_invalid', 'proxy.upstream_unreachable', 'proxy.upstream_timeout', 'login.cookie_missing', 'authserver.code_replayed'];
     const missing = wanted.filter((code) => !codes.has(code));
     if (missing.length > 0) throw new Error(`missing: ${missing.join(', ')}; there are: ${[...codes].join(', ')}`);
   });

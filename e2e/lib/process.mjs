@@ -106,6 +106,7 @@ export function run(command, args, { env = {}, cwd, timeoutMs = 60_000, input } 
       if (error && typeof error.code !== 'number') reject(new Error(`${command}: ${error.killed ? `over ${timeoutMs} ms` : error.message}\n${stderr}`));
       else resolve({ code: error?.code ?? 0, stdout, stderr });
     });
+    child.stdin.on('error', () => {}); // it may end without reading
     child.stdin.end(input ?? '');
   });
 }

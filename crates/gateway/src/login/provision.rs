@@ -69,6 +69,10 @@ pub(super) async fn sign_in(
     }
     let (session, cookie) = open_session(app, context, headers, &subject, &user, identity).await?;
     if let Some(transaction) = transaction {
+        if transaction.params.is_some() {
+            // Recorded without a name when it was given, before anybody was signed in: now it is known by whom.
+            record::durable(app, context, Kind::Consent, &subject, Some(("given", "before the sign-in"))).await?;
+        }
         consent::remember(app, transaction, user.id).await?;
         // Lost: a second answer of the IdP was faster; its session is as good as this one.
         let _: Advanced = transaction.advance(app, &Stage::SignedIn { user: user.id, session }).await?;
