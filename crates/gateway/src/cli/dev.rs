@@ -101,7 +101,10 @@ async fn dev(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         println!("{}", report.text());
     }
-    app::serve(app, gateway, stop).await?;
+    tokio::select! {
+        served = app::serve(app, gateway, stop) => served?,
+        () = second_signal()? => eprintln!("doorward: stopped at once"),
+    }
     drop(helpers);
     eprintln!("doorward: stopped");
     Ok(ExitCode::SUCCESS)
@@ -131,6 +134,18 @@ impl Ports {
             data_dir: data.path().to_owned(),
         })
     }
+}
+
+/// Ready at the second signal: whoever presses Ctrl-C twice does not want to wait for open streams.
+fn second_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let first = serve::stop_signal()?;
+    Ok(async move {
+        first.await;
+        match serve::stop_signal() {
+            Ok(second) => second.await,
+            Err(_) => std::future::pending().await,
+        }
+    })
 }
 
 /// The port `offset` after the first one, or a free one.

@@ -33,8 +33,23 @@ struct Server {
     task: JoinHandle<()>,
 }
 
-/// `/stream` sends one byte and then waits until it is released; everything else answers with the size of the body.
+/// Tells when the reply of `/endless` is dropped.
+struct Dropped(Arc<Notify>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// `/endless` never ends; `/stream` sends one byte and then waits until it is released; everything else answers with the size of the body.
 async fn answer(request: Request<Incoming>, release: Arc<Notify>) -> Response<BoxBody<Bytes, Infallible>> {
+    if request.uri().path() == "/endless" {
+        let frames = futures_util::stream::unfold(Dropped(release), |dropped| async move {
+            Some((Ok(Frame::data(Bytes::from(vec![b'x'; 65_536]))), dropped))
+        });
+        return Response::new(StreamBody::new(frames).boxed());
+    }
     if request.uri().path() == "/stream" {
         let frames = futures_util::stream::unfold(0_u8, move |sent| {
             let release = Arc::clone(&release);
@@ -56,6 +71,10 @@ async fn answer(request: Request<Incoming>, release: Arc<Notify>) -> Response<Bo
 }
 
 async fn start(limits: Limits) -> Server {
+    start_with(limits, None).await
+}
+
+async fn start_with(limits: Limits, tls: Option<Arc<rustls::ServerConfig>>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
@@ -67,7 +86,7 @@ async fn start(limits: Limits) -> Server {
         answer(request, Arc::clone(&notify))
     };
     let shutdown = async move { drop(stopped.await) };
-    let task = tokio::spawn(serve(listener, Settings { tls: None, limits, hosts }, service, shutdown));
+    let task = tokio::spawn(serve(listener, Settings { tls, limits, hosts }, service, shutdown));
     Server { address, handled, release, stop: Some(stop), task }
 }
 
@@ -243,4 +262,46 @@ async fn http2_without_tls_is_served_and_checked() {
         let request = Request::get(format!("http://{host}/a")).body(Full::new(Bytes::new())).unwrap();
         assert_eq!(client.send_request(request).await.unwrap().status(), status);
     }
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_reading_is_closed() {
+    let server = start(Limits { write_timeout: Duration::from_millis(200), ..Limits::default() }).await;
+    let mut socket = server.connect().await;
+    socket.write_all(format!("GET /endless HTTP/1.1\r\nHost: {HOST}\r\n\r\n").as_bytes()).await.unwrap();
+    timeout(SOON, server.release.notified()).await.expect("the reply is dropped while the client still holds the connection");
+    drop(socket);
+}
+
+#[tokio::test]
+async fn tls_offers_both_protocols() {
+    super::tls::install_provider();
+    let own = rcgen::generate_simple_self_signed(vec![HOST.to_owned()]).unwrap();
+    let config = super::tls::from_pem(own.cert.pem().as_bytes(), own.signing_key.serialize_pem().as_bytes()).unwrap();
+    let server = start_with(short(), Some(config)).await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(own.cert.der().clone()).unwrap();
+    for protocol in [&b"http/1.1"[..], b"h2"] {
+        let mut client = rustls::ClientConfig::builder().with_root_certificates(roots.clone()).with_no_client_auth();
+        client.alpn_protocols = vec![protocol.to_vec()];
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        let name = rustls::pki_types::ServerName::try_from(HOST).unwrap();
+        let stream = connector.connect(name, server.connect().await).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(protocol));
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let request = Request::get(format!("https://{HOST}/a")).header("host", HOST).body(Full::new(Bytes::new())).unwrap();
+        let status = if protocol == b"h2" {
+            let (mut sender, connection) = hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await.unwrap().status()
+        } else {
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+            tokio::spawn(connection);
+            let request = Request::get("/a").header("host", HOST).body(Full::new(Bytes::new())).unwrap();
+            sender.send_request(request).await.unwrap().status()
+        };
+        assert_eq!(status, 200);
+    }
+    let silent = server.exchange(b"").await;
+    assert_eq!(silent, "", "a handshake that never begins is closed");
 }

@@ -1,0 +1,179 @@
+//! An MCP client: registers itself, sends its person through the browser, and speaks both protocol eras.
+
+use bytes::Bytes;
+use http::{Request, Response, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use oauth::pkce::CodeChallenge;
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+use crate::browser::Browser;
+use crate::gateway::Gateway;
+
+const REDIRECT: &str = "http://127.0.0.1:43210/callback";
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+/// Which protocol era a call is made in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Era {
+    /// 2026-07-28: every request stands for itself.
+    Stateless,
+    /// 2025-11-25: `initialize` opens a session.
+    Sessions,
+}
+
+/// What came back from the MCP endpoint.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) challenge: Option<String>,
+    /// The `result` of the JSON-RPC response, unless it says `isError` or there is none.
+    pub(crate) result: Option<Value>,
+    session: Option<String>,
+    /// For messages of failed assertions.
+    #[expect(dead_code, reason = "shown by Debug")]
+    text: String,
+}
+
+/// One client of one person at one upstream.
+pub(crate) struct Client {
+    http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+    endpoint: String,
+    token: Option<String>,
+}
+
+impl Client {
+    /// A client without a token.
+    pub(crate) fn anonymous(gateway: &Gateway, upstream: &str) -> Self {
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+        Self { http, endpoint: gateway.url(&format!("/{upstream}/mcp")), token: None }
+    }
+
+    /// Registers, lets `person` consent and sign in at `idp`, and exchanges the code.
+    pub(crate) async fn connect(gateway: &Gateway, upstream: &str, idp: &str, person: &str) -> Self {
+        let mut client = Self::anonymous(gateway, upstream);
+        let registration = json!({ "client_name": "Test client", "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none" });
+        let registered = client.post_json(&gateway.url("/oauth/register"), &registration).await;
+        let client_id = registered["client_id"].as_str().unwrap_or_else(|| panic!("{registered}")).to_owned();
+        let challenge = CodeChallenge::of_verifier(VERIFIER).unwrap();
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([
+                ("response_type", "code"),
+                ("client_id", &client_id),
+                ("redirect_uri", REDIRECT),
+                ("state", "st-1"),
+                ("resource", &client.endpoint),
+                ("code_challenge", challenge.as_str()),
+                ("code_challenge_method", "S256"),
+            ])
+            .finish();
+        let mut browser = Browser::default();
+        browser.stop_at = Some(REDIRECT.to_owned());
+        let consent = browser.open(&gateway.url(&format!("/oauth/authorize?{query}"))).await;
+        let chooser = browser.submit(&consent, &[("decision", "allow")]).await;
+        let page = browser.submit(&chooser, &[("idp", idp)]).await;
+        let end = browser.sign_in_as(page, person).await;
+        let parameter = |name: &str| end.url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned());
+        assert_eq!(parameter("state").as_deref(), Some("st-1"), "{end:?}");
+        let code = parameter("code").unwrap_or_else(|| panic!("{end:?}"));
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([
+                ("grant_type", "authorization_code"),
+                ("code", &code),
+                ("redirect_uri", REDIRECT),
+                ("client_id", &client_id),
+                ("code_verifier", VERIFIER),
+                ("resource", &client.endpoint),
+            ])
+            .finish();
+        let request = Request::post(gateway.url("/oauth/token"))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::new(Bytes::from(form)));
+        let tokens: Value = serde_json::from_str(&text(client.http.request(request.unwrap()).await.unwrap()).await).unwrap();
+        client.token = Some(tokens["access_token"].as_str().unwrap_or_else(|| panic!("{tokens}")).to_owned());
+        client
+    }
+
+    /// The names of the tools that the list shows, sorted; none where the whole upstream is refused.
+    pub(crate) async fn tools(&self, era: Era) -> Vec<String> {
+        let reply = self.call(era, "tools/list", json!({})).await;
+        let tools = reply.result.as_ref().and_then(|result| result["tools"].as_array()).cloned().unwrap_or_default();
+        let mut names: Vec<String> = tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Calls a tool in the stateless era.
+    pub(crate) async fn call_tool(&self, name: &str, arguments: Value) -> Reply {
+        self.call(Era::Stateless, "tools/call", json!({ "name": name, "arguments": arguments })).await
+    }
+
+    /// One request, in the sessions era with the handshake before it.
+    pub(crate) async fn call(&self, era: Era, method: &str, params: Value) -> Reply {
+        match era {
+            Era::Stateless => self.send(stateless(method, params), &[("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)]).await,
+            Era::Sessions => {
+                let hello =
+                    json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } });
+                let opened = self.send(json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello }), &[]).await;
+                let Some(session) = opened.session.clone() else { return opened };
+                let headers = [("mcp-session-id", session.as_str()), ("mcp-protocol-version", "2025-11-25")];
+                self.send(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }), &headers).await;
+                self.send(json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }), &headers).await
+            }
+        }
+    }
+
+    async fn send(&self, message: Value, headers: &[(&str, &str)]) -> Reply {
+        let mut request = Request::post(&self.endpoint)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "application/json, text/event-stream")
+            .header(header::COOKIE, "never=forwarded")
+            .header("x-auth-request-email", "mallory@example.com");
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(name) = message["params"]["name"].as_str() {
+            request = request.header("mcp-name", name);
+        }
+        let response = self.http.request(request.body(Full::new(Bytes::from(message.to_string()))).unwrap()).await.unwrap();
+        let header_text = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (status, challenge, session) = (response.status().as_u16(), header_text("www-authenticate"), header_text("mcp-session-id"));
+        let text = text(response).await;
+        let result = last_message(&text).and_then(|message| message.get("result").cloned()).filter(|_| status == 200);
+        Reply { status, challenge, result, session, text }
+    }
+
+    async fn post_json(&self, url: &str, body: &Value) -> Value {
+        let request =
+            Request::post(url).header(header::CONTENT_TYPE, "application/json").body(Full::new(Bytes::from(body.to_string()))).unwrap();
+        let text = text(self.http.request(request).await.unwrap()).await;
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"))
+    }
+}
+
+/// A request of the stateless era carries what the handshake used to carry.
+fn stateless(method: &str, mut params: Value) -> Value {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
+}
+
+/// The last JSON-RPC message of a reply, whether JSON or an event stream.
+fn last_message(text: &str) -> Option<Value> {
+    let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).rfind(|data| !data.is_empty());
+    serde_json::from_str(data.unwrap_or(text)).ok()
+}
+
+async fn text(response: Response<Incoming>) -> String {
+    String::from_utf8_lossy(&response.into_body().collect().await.unwrap().to_bytes()).into_owned()
+}
