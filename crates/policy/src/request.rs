@@ -88,6 +88,30 @@ pub struct ToolAnnotations {
 }
 
 /// Proof that a policy allows `T`. Only [`crate::decide`] makes one, around the very thing it was asked for.
+///
+/// It cannot be made elsewhere, and what it holds cannot be exchanged:
+///
+/// ```compile_fail,E0451
+/// let forged = policy::Permit { subject: "tool", policies: Vec::new() };
+/// ```
+///
+/// ```compile_fail,E0624
+/// let forged = policy::Permit::new("tool", Vec::new());
+/// ```
+///
+/// ```compile_fail,E0616
+/// fn exchange(permit: &mut policy::Permit<&str>) {
+///     permit.subject = "another tool";
+/// }
+/// ```
+///
+/// Nor can one permit serve for two:
+///
+/// ```compile_fail,E0382
+/// fn twice(permit: policy::Permit<String>) -> (String, String) {
+///     (permit.into_inner(), permit.into_inner())
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "a permit that is not used means that something was decided and not done"]
 pub struct Permit<T> {

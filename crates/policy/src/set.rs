@@ -75,3 +75,6 @@ impl PolicySet {
 pub fn needs_annotations(set: &PolicySet, upstream: &str) -> bool {
     set.annotated.contains(upstream)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! `doorward config check|schema|show`.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -7,7 +8,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{DEFAULT_CONFIG, EXIT_CONFIG};
-use crate::config::{self, Config, Problem};
+use crate::config::{self, Config, MasterKey, Problem};
 
 /// Check, describe or show the configuration.
 #[derive(Debug, clap::Args)]
@@ -58,12 +59,21 @@ fn check(args: &FileArgs) -> anyhow::Result<ExitCode> {
     match result {
         Ok(config) => {
             println!("{}: valid. {}", args.config.display(), summary(&config));
-            if let Err(error) = config.master_key.read() {
-                eprintln!("note: {error}");
-            }
+            note_master_key(&config);
             Ok(ExitCode::SUCCESS)
         }
         Err(problems) => Ok(report(&args.config, &problems)),
+    }
+}
+
+/// What stops a start, or should be known before one, but is not a fault of the file.
+fn note_master_key(config: &Config) {
+    if let Err(error) = config.master_key.read() {
+        eprintln!("note: Doorward will not start yet: {error}");
+    } else if let MasterKey::File(path) = &config.master_key
+        && std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+    {
+        eprintln!("note: {} can be read by others; chmod 600 makes it private", path.display());
     }
 }
 

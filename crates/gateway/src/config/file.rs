@@ -227,7 +227,7 @@ pub(super) struct FileUpstream {
     /// Its MCP endpoint (Streamable HTTP), as Doorward reaches it.
     #[schemars(required, extend("examples" = ["http://10.0.0.5:9000/mcp"]))]
     pub(super) url: Option<String>,
-    /// A host name of its own that leads to Doorward: then clients reach it at `https://{host}/mcp` too.
+    /// A host name of its own that leads to Doorward: then clients reach it at `https://{host}/mcp`, and no longer at `/{id}/mcp`.
     #[schemars(extend("examples" = ["crm-mcp.example.com"]))]
     pub(super) host: Option<String>,
     /// The OAuth scopes that clients ask for.

@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 4 << 20;
 /// Reads and checks a configuration file. The error lists every problem, in the order of the file.
 pub fn load(file: &Path) -> Result<Config, Vec<Problem>> {
     let unreadable = |reason: String| {
-        let message = format!("cannot read the configuration: {reason}");
+        let message = format!("cannot read the configuration: {reason}; `doorward init` writes a starting one");
         let file = Some(file.display().to_string());
         vec![Problem { kind: ProblemKind::Unreadable, path: String::new(), file, position: None, message }]
     };

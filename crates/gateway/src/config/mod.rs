@@ -32,3 +32,6 @@ pub use types::{
     Audit, Client, Config, IdentityProvider, Limits, MetadataSource, OidcIdp, PolicyFile, Protocol, Registration, RequestBinding, Role,
     Rule, SamlIdp, Sessions, Tls, Tokens, Upstream, UpstreamChoice,
 };
+
+#[cfg(test)]
+mod tests;

@@ -71,10 +71,10 @@ impl fmt::Display for PublicUrl {
     }
 }
 
-/// Whether a URL names this machine: `localhost`, a name under `.localhost` (RFC 6761 section 6.3), or a loopback address.
+/// Whether a URL names this machine: `localhost` (RFC 8252 section 8.3) or a loopback address.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,

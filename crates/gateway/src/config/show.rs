@@ -35,6 +35,7 @@ impl Config {
                 let secret = client.secret.as_ref().map(|_| HIDDEN);
                 (client.id.clone(), json!({ "name": client.name, "redirect_uris": client.redirect_uris, "secret": secret }))
             })),
+            "allowed_origins": self.allowed_origins,
             "registration": {
                 "dynamic": self.registration.dynamic,
                 "allowed_redirect_hosts": self.registration.allowed_redirect_hosts,

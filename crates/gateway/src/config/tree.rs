@@ -41,9 +41,15 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
+/// How much anchors may multiply: plenty for shared settings, little for a file made to exhaust memory.
+const MAX_REPLAYED_EVENTS: usize = 20_000;
+
 /// Reads one YAML document. Duplicate keys, further documents and unclosed text are syntax problems.
 pub(super) fn parse(text: &str) -> Result<Node, Problem> {
-    let options = serde_saphyr::options! { strict_booleans: true };
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED_EVENTS },
+    };
     serde_saphyr::from_str_with_options::<Node>(text, options).map_err(|error| {
         let position = error.location().map(position_of).or_else(|| first_position(text));
         let error = error.without_snippet();

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use oauth::Secret;
+use oauth::redirect::RedirectUri;
+use oauth::scope::Scope;
 use url::{Host, Url};
 
 use super::super::file::{FileClient, FileUpstream};
@@ -109,8 +111,7 @@ impl Resolver<'_> {
     /// Scope tokens (RFC 6749 section 3.3), each once.
     pub(super) fn scopes(&mut self, at: &str, scopes: &[String]) {
         for (number, scope) in scopes.iter().enumerate() {
-            let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-            if scope.is_empty() || !scope.bytes().all(allowed) {
+            if Scope::try_from(scope.clone()).is_err() {
                 self.invalid(&path::index(at, number), "not a scope: printable ASCII without space, quote and backslash");
             } else if scopes.iter().take(number).any(|earlier| earlier == scope) {
                 self.invalid(&path::index(at, number), "this scope stands here twice");
@@ -157,7 +158,7 @@ impl Resolver<'_> {
             }
             let redirect_uris = client.redirect_uris.unwrap_or_default();
             for (number, uri) in redirect_uris.iter().enumerate() {
-                self.redirect_uri(&path::index(&uris_path, number), uri);
+                self.parsed(&path::index(&uris_path, number), RedirectUri::parse(uri));
             }
             let secret_path = path::key(&at, "secret");
             let secret = client.secret.inspect(|secret| self.client_secret(&secret_path, secret)).map(Secret::new);
@@ -165,18 +166,6 @@ impl Resolver<'_> {
             clients.insert(id.clone(), Client { id, name, redirect_uris, secret });
         }
         clients
-    }
-
-    /// An absolute URI without fragment (RFC 6749 section 3.1.2); http only for loopback (RFC 8252 section 7.3).
-    fn redirect_uri(&mut self, at: &str, text: &str) {
-        let Some(url) = self.parsed(at, Url::parse(text).map_err(|_| "not an absolute URI")) else { return };
-        if url.fragment().is_some() {
-            self.invalid(at, "must not have a fragment (#…)");
-        } else if url.scheme() == "http" && !super::super::public_url::is_loopback(&url) {
-            self.invalid(at, "http:// is allowed only for loopback");
-        } else if matches!(url.scheme(), "javascript" | "data" | "file" | "vbscript" | "blob" | "about") || text.contains('*') {
-            self.invalid(at, "not a redirect URI that a client may have");
-        }
     }
 
     fn client_secret(&mut self, at: &str, secret: &str) {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oauth::Secret;
+use oauth::client::discovery::IssuerUrl;
+use saml::EntityId;
 use url::Url;
 
 use super::super::file::{FileBinding, FileIdp, FileOidc, FileSaml};
@@ -54,6 +56,9 @@ impl Resolver<'_> {
             }
         };
         self.not_empty(&path::key(at, "groups_attribute"), &file.groups_attribute);
+        if let Some(entity_id) = &file.entity_id {
+            self.parsed(&path::key(at, "entity_id"), EntityId::parse(entity_id));
+        }
         Some(SamlIdp {
             metadata: metadata?,
             entity_id: file.entity_id,
@@ -116,7 +121,8 @@ impl Resolver<'_> {
             self.invalid(at, "write the issuer, not its discovery document: leave out /.well-known/openid-configuration");
             return false;
         }
-        true
+        // The gate that sign-in passes it through; it says no more than the checks above, but may know one more.
+        self.parsed(at, IssuerUrl::parse(text).map_err(|_| "not an issuer: https, no user name, query or fragment")).is_some()
     }
 
     /// https, or http on loopback; no user name or password.
