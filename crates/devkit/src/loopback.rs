@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -69,6 +70,12 @@ impl Running {
     pub(crate) fn spawn(listener: TcpListener, router: Router) -> Result<Self, StartError> {
         let url = url(&listener)?;
         let task = tokio::spawn(async move {
+            // Without it, an answer's second segment waits for the peer's delayed acknowledgement: 40 ms a call.
+            let listener = listener.tap_io(|socket| {
+                if let Err(error) = socket.set_nodelay(true) {
+                    tracing::debug!(%error, "cannot set TCP_NODELAY");
+                }
+            });
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "development server stopped");
             }
