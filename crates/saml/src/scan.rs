@@ -128,3 +128,6 @@ impl Scanner<'_, '_> {
         self.rest = self.rest.get(count..).unwrap_or_default();
     }
 }
+
+#[cfg(test)]
+mod tests;

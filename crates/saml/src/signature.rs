@@ -36,6 +36,9 @@ impl<'d> Signed<'d> {
     }
 }
 
+/// Canonicalization looks at every listed prefix for every element.
+const MOST_PREFIXES: usize = 64;
+
 /// Verifies the signature that stands in `element`; gives the element as signed.
 pub(crate) fn verify<'d>(
     element: Node<'d>,
@@ -146,7 +149,8 @@ fn exclusive_prefixes(method: Node<'_>) -> Result<Vec<&str>, ResponseError> {
     match method.only_elements()?.as_slice() {
         [] => Ok(Vec::new()),
         [list] if list.is(EXC_C14N, "InclusiveNamespaces") && list.only_elements()?.is_empty() => {
-            Ok(list.attribute("PrefixList").unwrap_or_default().split_ascii_whitespace().collect())
+            let prefixes: Vec<_> = list.attribute("PrefixList").unwrap_or_default().split_ascii_whitespace().collect();
+            if prefixes.len() > MOST_PREFIXES { malformed("a PrefixList is too long") } else { Ok(prefixes) }
         }
         _ => malformed("a canonicalization method has unknown parameters"),
     }

@@ -198,7 +198,7 @@ fn check_names(element: &uppsala::Element<'_>, mode: Mode) -> Result<(), XmlErro
     Ok(())
 }
 
-fn check_ids(element: &uppsala::Element<'_>, seen: &mut HashSet<String>) -> Result<(), XmlError> {
+fn check_ids<'e>(element: &'e uppsala::Element<'_>, seen: &mut HashSet<&'e str>) -> Result<(), XmlError> {
     let mut own = 0;
     for attribute in &element.attributes {
         let local = &attribute.name.local_name;
@@ -207,7 +207,7 @@ fn check_ids(element: &uppsala::Element<'_>, seen: &mut HashSet<String>) -> Resu
             if own > 1 {
                 return Err(XmlError::AmbiguousId { element: printable(&element.name.prefixed_name(), 80) });
             }
-            if !seen.insert(attribute.value.to_string()) {
+            if !seen.insert(attribute.value.as_ref()) {
                 return Err(XmlError::DuplicateId { id: printable(&attribute.value, 80) });
             }
         }

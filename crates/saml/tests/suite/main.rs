@@ -13,6 +13,8 @@ mod development_idp;
 #[cfg(test)]
 mod metadata;
 #[cfg(test)]
+mod mutants;
+#[cfg(test)]
 mod positive;
 #[cfg(test)]
 mod setup;

@@ -87,6 +87,13 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack(13, "entities of entities", "saml.dtd_forbidden", || {
         prefix(r#"<!DOCTYPE l [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>"#)
     }),
+    attack(13, "ten thousand prefixes to look up", "saml.signature_malformed", || {
+        let prefixes = "a ".repeat(10_000);
+        let list = format!(
+            r#"c14n#"><ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="{prefixes}"/></ds:CanonicalizationMethod>"#
+        );
+        change(r#"c14n#"/>"#, &list)
+    }),
     attack(13, "a tag without an end", "saml.xml_malformed", || change("<samlp:Status>", "<samlp:Status x=\"")),
 ];
 
