@@ -1,0 +1,15 @@
+//! Sign-ins through the whole application in one process: the router of Doorward, the development identity providers over
+//! loopback HTTP, a browser that keeps cookies by the rules, and a clock that tests move.
+
+#[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod sign_in;
+#[cfg(test)]
+mod sign_out;
+#[cfg(test)]
+mod world;
