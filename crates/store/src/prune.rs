@@ -13,6 +13,7 @@ const BATCH: u32 = 500;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
+const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// What one call removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +35,12 @@ const STATEMENTS: &[(&str, SignedDuration)] = &[
         "DELETE FROM grants WHERE id IN (SELECT g.id FROM grants g WHERE g.last_used_at < $1
              AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = g.id) LIMIT $2)",
         MONTH,
+    ),
+    // Consent is asked for again after a year.
+    (
+        "DELETE FROM consents WHERE (user_id, client_id, upstream, redirect_host) IN
+             (SELECT user_id, client_id, upstream, redirect_host FROM consents WHERE given_at < $1 LIMIT $2)",
+        YEAR,
     ),
     ("DELETE FROM clients WHERE id IN (SELECT id FROM clients WHERE expires_at < $1 LIMIT $2)", HOUR),
 ];

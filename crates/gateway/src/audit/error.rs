@@ -7,7 +7,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AuditError {
     /// The folder cannot be made or opened.
-    #[error("the audit journal in {} cannot be opened: {source}", dir.display())]
+    #[error("the audit journal in {} cannot be opened", dir.display())]
     Open {
         /// The folder.
         dir: PathBuf,
@@ -33,7 +33,7 @@ pub enum AuditError {
     #[error("the audit journal is closed")]
     Closed,
     /// A journal file cannot be read.
-    #[error("the audit journal {} cannot be read: {source}", path.display())]
+    #[error("the audit journal {} cannot be read", path.display())]
     Unreadable {
         /// The file or folder.
         path: PathBuf,

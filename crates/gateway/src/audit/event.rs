@@ -15,6 +15,9 @@ use crate::request_id::RequestContext;
 const MAX_TEXT: usize = 512;
 /// Most entries of a list or map; how many were left out stands in `detail`.
 const MAX_ENTRIES: usize = 256;
+/// The same for argument names, which are the caller's own invention.
+const MAX_ARGUMENT_NAME: usize = 128;
+const MAX_ARGUMENT_NAMES: usize = 64;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -297,10 +300,10 @@ impl Event {
     /// Nobody may push the telling fields out of a record with long names, nor fill the disk with one request.
     fn bound(&mut self) {
         let omitted = [
-            ("groups", bound_list(&mut self.groups)),
-            ("roles", bound_list(&mut self.roles)),
-            ("argument_names", bound_list(&mut self.argument_names)),
-            ("policies", bound_list(&mut self.policies)),
+            ("groups", bound_list(&mut self.groups, MAX_ENTRIES, MAX_TEXT)),
+            ("roles", bound_list(&mut self.roles, MAX_ENTRIES, MAX_TEXT)),
+            ("argument_names", bound_list(&mut self.argument_names, MAX_ARGUMENT_NAMES, MAX_ARGUMENT_NAME)),
+            ("policies", bound_list(&mut self.policies, MAX_ENTRIES, MAX_TEXT)),
         ];
         let texts = [&mut self.upstream, &mut self.method, &mut self.name, &mut self.code, &mut self.grant, &mut self.traceparent];
         texts.into_iter().flatten().for_each(bound_text);
@@ -329,15 +332,19 @@ fn bound_pair((mut key, mut value): (String, String)) -> (String, String) {
     (key, value)
 }
 
-fn bound_list(list: &mut Vec<String>) -> usize {
-    let omitted = list.len().saturating_sub(MAX_ENTRIES);
-    list.truncate(MAX_ENTRIES);
-    list.iter_mut().for_each(bound_text);
+fn bound_list(list: &mut Vec<String>, entries: usize, characters: usize) -> usize {
+    let omitted = list.len().saturating_sub(entries);
+    list.truncate(entries);
+    list.iter_mut().for_each(|text| bound(text, characters));
     omitted
 }
 
 fn bound_text(text: &mut String) {
-    if let Some((cut, _)) = text.char_indices().nth(MAX_TEXT) {
+    bound(text, MAX_TEXT);
+}
+
+fn bound(text: &mut String, characters: usize) {
+    if let Some((cut, _)) = text.char_indices().nth(characters) {
         text.truncate(cut);
         text.push('…');
     }

@@ -147,18 +147,21 @@ impl Reader {
         Ok(Self { dir: dir.to_owned(), current })
     }
 
-    /// Reads the journal from the beginning of a file that is at least `records` lines before the end, if there are as many.
-    pub fn near_end(dir: &Path, records: usize) -> Result<Self, AuditError> {
+    /// Reads the last `lines` lines of the journal, and what is written after them.
+    pub fn near_end(dir: &Path, lines: usize) -> Result<Self, AuditError> {
         let mut found = 0_usize;
         let mut start = None;
         for path in files(dir)?.into_iter().rev() {
             found += count_lines(&path).map_err(|source| unreadable(&path, source))?;
             start = Some(path);
-            if found >= records {
+            if found >= lines {
                 break;
             }
         }
-        let current = start.map(OpenFile::open).transpose()?;
+        let mut current = start.map(OpenFile::open).transpose()?;
+        if let Some(open) = &mut current {
+            open.skip(found.saturating_sub(lines)).map_err(|source| unreadable(&open.path, source))?;
+        }
         Ok(Self { dir: dir.to_owned(), current })
     }
 
@@ -187,6 +190,15 @@ impl OpenFile {
     fn open(path: PathBuf) -> Result<Self, AuditError> {
         let file = File::open(&path).map_err(|source| unreadable(&path, source))?;
         Ok(Self { path, file: BufReader::with_capacity(256 * 1024, file), line: 0, partial: Vec::new() })
+    }
+
+    /// Passes over whole lines without looking at them.
+    fn skip(&mut self, lines: usize) -> io::Result<()> {
+        for _ in 0..lines {
+            self.file.skip_until(b'\n')?;
+            self.line += 1;
+        }
+        Ok(())
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {

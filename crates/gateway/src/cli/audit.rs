@@ -160,8 +160,8 @@ fn show_query(dir: &std::path::Path, query: &Query, output: &mut Output<impl Wri
 }
 
 fn show_tail(dir: &std::path::Path, tail: &Tail, output: &mut Output<impl Write>) -> anyhow::Result<Vec<Damage>> {
-    // A call and its outcome are two lines but one entry.
-    let mut reader = Reader::near_end(dir, tail.lines.saturating_mul(2)).map_err(coded)?;
+    // A call and its outcome are two lines but one entry, and the first outcomes may belong to calls further up.
+    let mut reader = Reader::near_end(dir, tail.lines.saturating_mul(3).saturating_add(100)).map_err(coded)?;
     if tail.follow {
         return follow(&mut reader, tail.lines, output);
     }

@@ -1,5 +1,7 @@
 //! Refresh tokens: rotation, races, reuse, revocation.
 
+use std::task::Poll;
+
 use oauth::Secret;
 use store::{GrantsOf, RevokeReason, Rotation, RotationRequest};
 
@@ -148,4 +150,35 @@ async fn grants_end_by_person_by_client_and_by_browser_session() {
     let left = fixture.store.list_grants(bob.id).await.unwrap();
     assert_eq!(left.iter().map(|grant| grant.id).collect::<Vec<_>>(), [grants[3]]);
     assert!(fixture.store.grant(grants[0]).await.unwrap().unwrap().revoked_at.is_some());
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_half_way_blocks_nobody() {
+    let fixture = Fixture::new().await;
+    let grant = fixture.grant("alice", &token("first")).await;
+    let first = token("first");
+    let mut abandoned = 0;
+    for polls in (0..20_000).step_by(50) {
+        let mut rotation = Box::pin(rotate(&fixture, &first, "cli_a", 10));
+        let mut finished = false;
+        for _ in 0..polls {
+            finished = std::future::poll_fn(|context| Poll::Ready(rotation.as_mut().poll(context).is_ready())).await;
+            if finished {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(rotation);
+        // The one writing connection is free again, and no transaction is left open on it.
+        fixture.store.touch_client(&client("cli_a"), None, at(10)).await.unwrap();
+        if finished {
+            break;
+        }
+        abandoned += 1;
+    }
+    assert!(abandoned > 1);
+    // Used once or not at all, never half.
+    let (second, _) = successor(rotate(&fixture, &first, "cli_a", 11).await);
+    assert!(successor(rotate(&fixture, &second, "cli_a", 12).await).1);
+    assert!(fixture.store.grant_is_live(grant).await.unwrap());
 }

@@ -79,6 +79,20 @@ async fn blocks_of_zeros_after_a_power_cut_are_moved_aside() {
     assert_eq!(records[2].event.detail["torn_bytes"], junk.len().to_string());
 }
 
+#[tokio::test]
+async fn a_file_that_a_crash_left_empty_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path(), limits()).close().await;
+    fs::write(dir.path().join(format!("audit-{:020}.jsonl", 2)), b"").unwrap();
+    for name in ["notes.txt", "audit-2.jsonl", "audit-00000000000000000009.jsonl.gz"] {
+        fs::write(dir.path().join(name), b"no journal file").unwrap();
+    }
+    open(dir.path(), limits()).close().await;
+    open(dir.path(), limits()).close().await;
+    assert_eq!(records(dir.path()).len(), 3);
+    assert_eq!(journal::files(dir.path()).unwrap().len(), 3);
+}
+
 /// Every batch begins a new file, whose name is known beforehand: there the test puts something that fails.
 fn file_two(dir: &tempfile::TempDir) -> (Limits, PathBuf) {
     (Limits { max_file_bytes: 1, ..limits() }, dir.path().join(format!("audit-{:020}.jsonl", 2)))
