@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use saml::{EntityId, IdpMetadata};
 use serde_json::json;
 
 use super::{DEFAULT_CONFIG, EXIT_CONFIG};
-use crate::config::{self, Config, MasterKey, Problem};
+use crate::clock::Clock;
+use crate::config::{self, Config, MasterKey, MetadataSource, Problem, Protocol, SamlIdp};
 
 /// Check, describe or show the configuration.
 #[derive(Debug, clap::Args)]
@@ -60,6 +62,7 @@ fn check(args: &FileArgs) -> anyhow::Result<ExitCode> {
         Ok(config) => {
             println!("{}: valid. {}", args.config.display(), summary(&config));
             note_master_key(&config);
+            note_metadata(&config);
             Ok(ExitCode::SUCCESS)
         }
         Err(problems) => Ok(report(&args.config, &problems)),
@@ -74,6 +77,20 @@ fn note_master_key(config: &Config) {
         && std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
     {
         eprintln!("note: {} can be read by others; chmod 600 makes it private", path.display());
+    }
+}
+
+/// Metadata files are read when somebody signs in, so that one bad file does not stop the others; say it here.
+fn note_metadata(config: &Config) {
+    let now = Clock::System.now();
+    for idp in config.identity_providers.values() {
+        let Protocol::Saml(SamlIdp { metadata: MetadataSource::File(path), entity_id, .. }) = &idp.protocol else { continue };
+        let want = entity_id.as_deref().and_then(|text| EntityId::parse(text).ok());
+        if let Ok(xml) = std::fs::read(path)
+            && let Err(error) = IdpMetadata::parse(&xml, want.as_ref(), now)
+        {
+            eprintln!("note: nobody can sign in at {}: {}: {error} [{}]", idp.id, path.display(), error.code());
+        }
     }
 }
 

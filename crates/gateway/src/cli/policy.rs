@@ -189,3 +189,6 @@ fn as_json(explanation: &Explanation, request: &Request<'_>) -> Value {
         "would_be_permitted": would,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,7 @@ impl<'a> Checker<'a> {
             (Shape::Words(schema), Value::Text { text, .. }) => self.word(schema, text, node.at, at),
             (Shape::Text(_), Value::Text { text, .. }) => Some(Json::String(text.clone())),
             (Shape::Bool, Value::Bool(value)) => Some(Json::Bool(*value)),
-            (Shape::Number, Value::Number(number)) if number.is_u64() => Some(Json::Number(number.clone())),
+            (Shape::Number, Value::Number(number)) if is_count(number) => Some(Json::Number(number.clone())),
             (Shape::Bool, Value::Text { text, substituted: true }) if text == "true" || text == "false" => Some(Json::Bool(text == "true")),
             (Shape::Number, Value::Text { text, substituted: true }) if text.parse::<u32>().is_ok() => {
                 text.parse::<u32>().ok().map(Json::from)
@@ -162,7 +162,7 @@ impl<'a> Checker<'a> {
         let found = match found {
             Value::Null => "nothing",
             Value::Bool(_) => "true or false",
-            Value::Number(number) if matches!(shape, Shape::Number) && !number.is_u64() => "a negative or fractional number",
+            Value::Number(_) if matches!(shape, Shape::Number) => "negative, fractional or too large",
             Value::Number(_) => "a number",
             Value::Text { .. } => "text",
             Value::List(_) => "a list",
@@ -184,6 +184,11 @@ impl<'a> Checker<'a> {
     fn report(&mut self, kind: ProblemKind, path: String, position: Position, message: String) {
         self.problems.push(Problem { kind, path, file: None, position: Some(position), message });
     }
+}
+
+/// What the counts of the file can hold.
+fn is_count(number: &serde_json::Number) -> bool {
+    number.as_u64().is_some_and(|number| u32::try_from(number).is_ok())
 }
 
 /// The type that is not `null`.

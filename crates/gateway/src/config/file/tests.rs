@@ -37,7 +37,7 @@ fn every_example_loads() {
     let mut seen = BTreeSet::new();
     for entry in std::fs::read_dir(repository().join("examples")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".yaml") {
+        if Path::new(&name).extension().is_some_and(|extension| extension == "yaml") {
             let result = load(&folder.path().join(&name));
             assert!(result.is_ok(), "{name}: {:#?}", result.err());
             seen.insert(name);
@@ -123,7 +123,7 @@ fn section(page: &mut String, root: &Value, schema: &Value, title: &str, path: &
             Value::Null => "–".to_owned(),
             _ if below.is_some() && property["default"].is_object() => "–".to_owned(),
             Value::String(text) => format!("`{text}`"),
-            other => format!("`{other}`"),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => format!("`{other}`"),
         };
         let meaning = property["description"].as_str().unwrap_or_default().replace('\n', " ");
         let examples = property["examples"].as_array().and_then(|all| all.first());
