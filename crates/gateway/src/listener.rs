@@ -112,7 +112,7 @@ where
         tokio::select! {
             biased;
             () = &mut shutdown => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            Some(ended) = connections.join_next(), if !connections.is_empty() => log_panic(ended),
             (socket, peer, permit) = accept(&listener, &permits) => {
                 connections.spawn(connection::serve(socket, peer, Arc::clone(&settings), handler.clone(), drain.clone(), permit));
             }
@@ -124,6 +124,15 @@ where
     if tokio::time::timeout(settings.limits.drain_timeout, drained).await.is_err() {
         tracing::warn!(open = connections.len(), "closing connections that did not end in time");
         connections.shutdown().await;
+    }
+}
+
+/// A panic ends one connection and nothing else, but it must be seen.
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a connection ended by a panic: please report this");
     }
 }
 

@@ -21,6 +21,13 @@ pub(crate) struct Page {
     pub(crate) text: String,
 }
 
+impl Page {
+    /// A parameter of the page's address.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        self.url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
+    }
+}
+
 /// The browser of one person.
 pub(crate) struct Browser {
     http: Client<HttpConnector, Full<Bytes>>,

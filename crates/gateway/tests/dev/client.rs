@@ -13,7 +13,8 @@ use url::form_urlencoded;
 use crate::browser::Browser;
 use crate::gateway::Gateway;
 
-const REDIRECT: &str = "http://127.0.0.1:43210/callback";
+/// Where the authorization response goes; nobody listens there.
+pub(crate) const REDIRECT: &str = "http://127.0.0.1:43210/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// Which protocol era a call is made in.
@@ -41,60 +42,79 @@ pub(crate) struct Reply {
 /// One client of one person at one upstream.
 pub(crate) struct Client {
     http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
-    endpoint: String,
-    token: Option<String>,
+    pub(crate) endpoint: String,
+    pub(crate) token: Option<String>,
+    /// The client's id and the code that the token came from.
+    pub(crate) last_exchange: Option<(String, String)>,
+}
+
+/// The start of an authorization.
+pub(crate) struct Authorization {
+    pub(crate) url: String,
+    pub(crate) client_id: String,
 }
 
 impl Client {
     /// A client without a token.
     pub(crate) fn anonymous(gateway: &Gateway, upstream: &str) -> Self {
         let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
-        Self { http, endpoint: gateway.url(&format!("/{upstream}/mcp")), token: None }
+        Self { http, endpoint: gateway.url(&format!("/{upstream}/mcp")), token: None, last_exchange: None }
     }
 
     /// Registers, lets `person` consent and sign in at `idp`, and exchanges the code.
     pub(crate) async fn connect(gateway: &Gateway, upstream: &str, idp: &str, person: &str) -> Self {
         let mut client = Self::anonymous(gateway, upstream);
+        let authorization = client.authorize(gateway, REDIRECT).await;
+        let mut browser = Browser::default();
+        browser.stop_at = Some(REDIRECT.to_owned());
+        let consent = browser.open(&authorization.url).await;
+        let chooser = browser.submit(&consent, &[("decision", "allow")]).await;
+        let page = browser.submit(&chooser, &[("idp", idp)]).await;
+        let end = browser.sign_in_as(page, person).await;
+        assert_eq!(end.parameter("state").as_deref(), Some("st-1"), "{end:?}");
+        assert_eq!(end.parameter("iss"), Some(gateway.url("")), "{end:?}");
+        let code = end.parameter("code").unwrap_or_else(|| panic!("{end:?}"));
+        let tokens = client.exchange(gateway, &authorization.client_id, &code).await;
+        client.token = Some(tokens["access_token"].as_str().unwrap_or_else(|| panic!("{tokens}")).to_owned());
+        client.last_exchange = Some((authorization.client_id, code));
+        client
+    }
+
+    /// Registers with [`REDIRECT`] and gives the address that asks for an authorization, answered at `redirect`.
+    pub(crate) async fn authorize(&self, gateway: &Gateway, redirect: &str) -> Authorization {
         let registration = json!({ "client_name": "Test client", "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none" });
-        let registered = client.post_json(&gateway.url("/oauth/register"), &registration).await;
+        let registered = self.post_json(&gateway.url("/oauth/register"), &registration).await;
         let client_id = registered["client_id"].as_str().unwrap_or_else(|| panic!("{registered}")).to_owned();
         let challenge = CodeChallenge::of_verifier(VERIFIER).unwrap();
         let query = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
                 ("response_type", "code"),
                 ("client_id", &client_id),
-                ("redirect_uri", REDIRECT),
+                ("redirect_uri", redirect),
                 ("state", "st-1"),
-                ("resource", &client.endpoint),
+                ("resource", &self.endpoint),
                 ("code_challenge", challenge.as_str()),
                 ("code_challenge_method", "S256"),
             ])
             .finish();
-        let mut browser = Browser::default();
-        browser.stop_at = Some(REDIRECT.to_owned());
-        let consent = browser.open(&gateway.url(&format!("/oauth/authorize?{query}"))).await;
-        let chooser = browser.submit(&consent, &[("decision", "allow")]).await;
-        let page = browser.submit(&chooser, &[("idp", idp)]).await;
-        let end = browser.sign_in_as(page, person).await;
-        let parameter = |name: &str| end.url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned());
-        assert_eq!(parameter("state").as_deref(), Some("st-1"), "{end:?}");
-        let code = parameter("code").unwrap_or_else(|| panic!("{end:?}"));
+        Authorization { url: gateway.url(&format!("/oauth/authorize?{query}")), client_id }
+    }
+
+    /// What the token endpoint says to a code.
+    pub(crate) async fn exchange(&self, gateway: &Gateway, client_id: &str, code: &str) -> Value {
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
                 ("grant_type", "authorization_code"),
-                ("code", &code),
+                ("code", code),
                 ("redirect_uri", REDIRECT),
-                ("client_id", &client_id),
+                ("client_id", client_id),
                 ("code_verifier", VERIFIER),
-                ("resource", &client.endpoint),
+                ("resource", &self.endpoint),
             ])
             .finish();
-        let request = Request::post(gateway.url("/oauth/token"))
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Full::new(Bytes::from(form)));
-        let tokens: Value = serde_json::from_str(&text(client.http.request(request.unwrap()).await.unwrap()).await).unwrap();
-        client.token = Some(tokens["access_token"].as_str().unwrap_or_else(|| panic!("{tokens}")).to_owned());
-        client
+        let request = Request::post(gateway.url("/oauth/token")).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let response = self.http.request(request.body(Full::new(Bytes::from(form))).unwrap()).await.unwrap();
+        serde_json::from_str(&text(response).await).unwrap()
     }
 
     /// The names of the tools that the list shows, sorted; none where the whole upstream is refused.

@@ -16,8 +16,12 @@ impl Gateway {
     /// Starts it on free ports and waits for its report.
     pub(crate) async fn start() -> Self {
         let start = || {
-            let mut child =
-                Command::new(env!("CARGO_BIN_EXE_doorward")).args(["dev", "--port", "0", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+            let mut child = Command::new(env!("CARGO_BIN_EXE_doorward"))
+                .args(["dev", "--port", "0", "--json"])
+                .env("DOORWARD_LOG", "error")
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
             let mut line = String::new();
             BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
             let report = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
