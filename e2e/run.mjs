@@ -4,6 +4,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { Programs } from './lib/process.mjs';
 import { browserSuite } from './checks/browser.mjs';
 import { clientsSuite } from './checks/clients.mjs';
+import { conformanceSuite } from './checks/conformance.mjs';
 import { counterparts } from './checks/counterparts.mjs';
 import { diskSuite } from './checks/disk.mjs';
 import { headersSuite } from './checks/headers.mjs';
@@ -13,7 +14,8 @@ import { signaturesSuite } from './checks/signatures.mjs';
 const here = new URL('.', import.meta.url).pathname;
 const SIDE_BY_SIDE = 2;
 const suites = {
-  counterparts, clients: clientsSuite, headers: headersSuite, refusals: refusalsSuite, signatures: signaturesSuite, disk: diskSuite, browser: browserSuite,
+  counterparts, clients: clientsSuite, headers: headersSuite, refusals: refusalsSuite, signatures: signaturesSuite, conformance: conformanceSuite,
+  disk: diskSuite, browser: browserSuite,
 };
 
 const results = [];

@@ -70,7 +70,7 @@ export async function startInstallation({ programs, work, upstreams = {}, saml =
   const settings = configuration({ publicUrl, port, data, ssp, op, upstreams: { fixture: { url: fixture }, everything: { url: everything }, ...upstreams }, saml });
   writeFileSync(config, JSON.stringify(settings, null, 2)); // JSON is YAML
   const program = await startDoorward(programs, config, publicUrl, wrap);
-  const installation = { publicUrl, port, config, data, ssp, op, fixture, program };
+  const installation = { publicUrl, port, config, data, ssp, op, fixture, everything, program };
   await introduce(installation);
   return installation;
 }
