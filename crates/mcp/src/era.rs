@@ -133,7 +133,14 @@ pub fn agree(message: &Message<'_>, headers: &StandardHeaders<'_>) -> Result<Era
         Message::Notification(notification) => (&notification.call, false),
         Message::Response(_) => return response(in_header, headers),
     };
-    let in_body = call.params.meta.protocol_version.as_deref().map(version).transpose()?;
+    let said = call.params.meta.protocol_version.as_deref();
+    if let (Some(header), Some(body)) = (in_header, said)
+        && header.as_str() != body
+    {
+        // Also where the body names no revision at all: two different words are a mismatch before either is unsupported.
+        return Err(HeaderError::Mismatch { header: PROTOCOL_VERSION });
+    }
+    let in_body = said.map(version).transpose()?;
     let era = era_of(call, is_request, in_header, in_body)?;
     match headers.method {
         Some(method) if method != call.method_name => return Err(HeaderError::Mismatch { header: METHOD }),

@@ -298,7 +298,10 @@ fn checked(params: Params<'_>, method: Option<Method>) -> Result<Params<'_>, Fra
             return Err(FrameError::InvalidParams("arguments must be an object"));
         }
     }
-    if matches!(method, Method::ReadResource | Method::SubscribeResource | Method::UnsubscribeResource) && params.uri.is_none() {
+    // 2026-07-28 has no resources/subscribe: there the upstream says that it does not know the method.
+    let is_removed = params.meta.protocol_version.is_some() && matches!(method, Method::SubscribeResource | Method::UnsubscribeResource);
+    let needs_uri = matches!(method, Method::ReadResource | Method::SubscribeResource | Method::UnsubscribeResource);
+    if needs_uri && !is_removed && params.uri.is_none() {
         return Err(FrameError::InvalidParams("uri is missing"));
     }
     if method == Method::Complete && params.reference.is_none() {

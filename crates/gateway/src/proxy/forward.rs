@@ -53,8 +53,9 @@ impl Reply {
 /// Sends the call and waits for the head of the reply.
 pub async fn forward(exchange: &Exchange, caller: &Caller, permit: Permit<Call>) -> Result<Reply, ProxyError> {
     let request = outgoing(exchange, caller, permit.into_inner())?;
+    let ends_session = request.method() == Method::DELETE;
     match tokio::time::timeout(exchange.upstream.timeout, exchange.app.outbound.send(request)).await {
-        Ok(Ok(response)) => judge(response),
+        Ok(Ok(response)) => judge(response, ends_session),
         Ok(Err(error)) => Err(fault(&error)),
         Err(_) => Err(ProxyError::UpstreamTimeout),
     }
@@ -90,7 +91,7 @@ fn outgoing(exchange: &Exchange, caller: &Caller, call: Call) -> Result<Request<
 }
 
 /// Neither a redirect nor a refusal of an upstream is passed on: the client would take it for Doorward's.
-fn judge(response: Response<Incoming>) -> Result<Reply, ProxyError> {
+fn judge(response: Response<Incoming>, ends_session: bool) -> Result<Reply, ProxyError> {
     let (head, body) = response.into_parts();
     let status = head.status;
     if status.is_redirection() {
@@ -109,8 +110,8 @@ fn judge(response: Response<Incoming>) -> Result<Reply, ProxyError> {
         ReplyBody::Events(body)
     } else if headers::is_json(content_type) {
         ReplyBody::Json(body)
-    } else if status.is_client_error() {
-        // A text that says in prose what the status says already (404 for a lost session, 405 for no stream).
+    } else if status.is_client_error() || (ends_session && status.is_success()) {
+        // The end of a session has no answer but its status. Or: a text that says in prose what the status says already (404 for a lost session, 405 for no stream).
         ReplyBody::Empty
     } else {
         let shown: String = content_type.chars().take(64).collect();

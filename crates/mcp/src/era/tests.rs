@@ -49,6 +49,21 @@ fn a_modern_request_must_say_the_same_twice() {
 }
 
 #[test]
+fn an_unknown_revision_in_the_body_is_a_mismatch_where_the_header_says_another() {
+    let body =
+        r#"{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"v999"}}}"#;
+    let cases = [
+        (Some("2026-07-28"), mismatch("MCP-Protocol-Version")),
+        (Some("2025-11-25"), mismatch("MCP-Protocol-Version")),
+        (Some("v999"), unsupported("v999")),
+        (None, unsupported("v999")),
+    ];
+    for (version, expected) in cases {
+        assert_eq!(outcome(body, version, Some("server/discover"), None), expected, "{version:?}");
+    }
+}
+
+#[test]
 fn the_era_is_a_property_of_one_request() {
     let bare = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let modern = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{{MODERN}}}}}"#);
