@@ -247,11 +247,12 @@ fn raw_params<'a>(raw: &'a RawValue, method: Option<Method>) -> Result<Params<'a
         return Err(FrameError::InvalidParams("params must be an object"));
     }
     let fields: RawParams<'a> = serde_json::from_str(raw.get()).map_err(|_| FrameError::InvalidParams("params must be an object"))?;
-    let Some(method) = method else { return Ok(Params::default()) };
     let mut params = Params { as_task: fields.task.is_some(), ..Params::default() };
     if let Some(meta) = fields.meta {
         params.meta = read_meta(meta)?;
     }
+    // Of a method outside the table nothing else has a meaning; its era says how to refuse it.
+    let Some(method) = method else { return Ok(params) };
     match method {
         Method::CallTool | Method::GetPrompt => {
             params.name = fields.name.map(|raw| name(raw, "name", MAX_NAME)).transpose()?;

@@ -8,11 +8,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use http::header::{self, HeaderMap};
 use jiff::Timestamp;
-use oauth::jwt::{self, Accept, Alg, Audiences, JwtError, Verified};
+use oauth::jwt::JwtError;
+use oauth::resource::ResourceUri;
+use oauth::server::access_token::AccessToken;
 use store::{ClientId, GrantId, Hash, UserId, sha256};
 
 use super::Exchange;
@@ -21,8 +22,6 @@ use crate::keys::KeyUse;
 
 /// How many verified tokens are remembered.
 const REMEMBERED: usize = 20_000;
-/// RFC 9068 section 2.1.
-const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
 /// An authenticated person, the client they use, and what their token allows. Only [`authenticate`] makes one.
 #[derive(Debug)]
@@ -193,34 +192,28 @@ fn verified_claims(exchange: &Exchange, token: &str, now: Timestamp) -> Result<T
     if let Some(claims) = app.proxy.tokens.find(&hash) {
         return Ok(claims);
     }
-    let accept = Accept {
-        typ: &[ACCESS_TOKEN_TYPE],
-        algs: &[Alg::Es256],
-        issuer: exchange.config().public_url.issuer(),
-        audience: &exchange.upstream.resource,
-        audiences: Audiences::One,
-        now,
-        leeway: Duration::ZERO,
-    };
-    let verified = jwt::verify(token, &app.keys.jwks(KeyUse::AccessToken), &accept)
-        .map_err(|error| if error == JwtError::Expired { ProxyError::TokenExpired } else { ProxyError::TokenInvalid(error) })?;
-    let claims = token_claims(&verified, &exchange.upstream.resource)?;
+    let issuer = exchange.config().public_url.issuer();
+    let resource = ResourceUri::parse(&exchange.upstream.resource).map_err(|_| ProxyError::Internal("the upstream has no resource URI"))?;
+    let token = AccessToken::verify(token, &app.keys.jwks(KeyUse::AccessToken), issuer, &resource, now).map_err(|error| {
+        if error == JwtError::Expired { ProxyError::TokenExpired } else { ProxyError::TokenInvalid(error) }
+    })?;
+    let claims = TokenClaims::read(&token)?;
     app.proxy.tokens.remember(hash, claims.clone(), now);
     Ok(claims)
 }
 
-/// RFC 9068 section 2.2, and the grant (`gid`) that every token of ours names.
-fn token_claims(verified: &Verified, audience: &str) -> Result<TokenClaims, ProxyError> {
-    let text = |name: &str| verified.string(name).map_err(ProxyError::TokenInvalid);
-    let incomplete = |_| ProxyError::TokenIncomplete;
-    Ok(TokenClaims {
-        audience: audience.to_owned(),
-        user: text("sub")?.parse().map_err(incomplete)?,
-        client: ClientId::parse(text("client_id")?).map_err(incomplete)?,
-        grant: text("gid")?.parse().map_err(incomplete)?,
-        scopes: text("scope")?.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
-        expires_at: verified.instant("exp").map_err(ProxyError::TokenInvalid)?,
-    })
+impl TokenClaims {
+    fn read(token: &AccessToken) -> Result<Self, ProxyError> {
+        let incomplete = |_| ProxyError::TokenIncomplete;
+        Ok(Self {
+            user: token.user.parse().map_err(incomplete)?,
+            client: ClientId::parse(&token.client_id).map_err(incomplete)?,
+            grant: token.grant.parse().map_err(incomplete)?,
+            scopes: token.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+            audience: token.resource.as_str().to_owned(),
+            expires_at: token.expires_at,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -15,14 +15,40 @@ use super::error::ProxyError;
 /// Decides on `call`; the permit holds the very call it is for.
 pub(super) async fn authorize(exchange: &Exchange, caller: &Caller, call: Call) -> Result<Permit<Call>, ProxyError> {
     let annotations = match &call.verb {
-        Verb::Send(Posted { subject: Subject::Method { target: Target::Tool(name), .. }, .. })
-            if policy::needs_annotations(&exchange.runtime.policies, exchange.upstream.id.as_str()) =>
-        {
-            catalogue::annotations(exchange, caller, &call, name).await?
+        Verb::Send(Posted { subject: Subject::Method { target: Target::Tool(name), arguments, .. }, .. }) => {
+            match catalogue::known(exchange, name) {
+                Some(annotations) => annotations,
+                None if depends_on_annotations(exchange, caller, name, arguments.as_ref()) => {
+                    catalogue::look_up(exchange, caller, &call, name).await?
+                }
+                None => ToolAnnotations::default(),
+            }
         }
         Verb::Send(_) | Verb::Stream | Verb::EndSession => ToolAnnotations::default(),
     };
     permit(exchange, caller, call, annotations).map_err(ProxyError::Denied)
+}
+
+/// Whether the answer would differ with what the tool says of itself: then the upstream has to be asked first. Every
+/// possible annotation is tried, since a policy may permit by one and forbid by another.
+fn depends_on_annotations(
+    exchange: &Exchange,
+    caller: &Caller,
+    name: &str,
+    arguments: Option<&serde_json::Map<String, serde_json::Value>>,
+) -> bool {
+    const HINTS: [Option<bool>; 3] = [None, Some(true), Some(false)];
+    let set = &exchange.runtime.policies;
+    if !policy::needs_annotations(set, exchange.upstream.id.as_str()) {
+        return false;
+    }
+    let permitted = |(read_only, destructive)| {
+        let action = Action::CallTool { name, annotations: ToolAnnotations { read_only, destructive }, arguments };
+        decide(set, &question(exchange, caller, action), ()).map(Permit::into_inner).is_ok()
+    };
+    let mut answers = HINTS.into_iter().flat_map(|read_only| HINTS.map(|destructive| (read_only, destructive))).map(permitted);
+    let first = answers.next();
+    answers.any(|answer| Some(answer) != first)
 }
 
 /// The decision itself. Every action of the call must be permitted; the last one's permit wraps the call.

@@ -59,16 +59,17 @@ impl Catalogue {
     }
 }
 
-/// The annotations of a tool, asked for if they are not known; none if the upstream has no such tool.
-pub(super) async fn annotations(exchange: &Exchange, caller: &Caller, call: &Call, tool: &str) -> Result<ToolAnnotations, ProxyError> {
-    let known = |exchange: &Exchange| exchange.app.proxy.catalogue.find(&exchange.upstream.id, tool, exchange.app.clock.now());
-    if let Some(annotations) = known(exchange) {
-        return Ok(annotations);
-    }
+/// The annotations of a tool, if they were learned not long ago.
+pub(super) fn known(exchange: &Exchange, tool: &str) -> Option<ToolAnnotations> {
+    exchange.app.proxy.catalogue.find(&exchange.upstream.id, tool, exchange.app.clock.now())
+}
+
+/// Asks the upstream for the annotations of a tool; none if it has no such tool.
+pub(super) async fn look_up(exchange: &Exchange, caller: &Caller, call: &Call, tool: &str) -> Result<ToolAnnotations, ProxyError> {
     let mut cursor = None;
     for page in 0..MOST_PAGES {
         let next = fetch_page(exchange, caller, call, page, cursor.as_deref()).await?;
-        if let Some(annotations) = known(exchange) {
+        if let Some(annotations) = known(exchange, tool) {
             return Ok(annotations);
         }
         match next {
