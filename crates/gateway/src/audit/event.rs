@@ -335,7 +335,9 @@ fn bound_pair((mut key, mut value): (String, String)) -> (String, String) {
 fn bound_list(list: &mut Vec<String>, entries: usize, characters: usize) -> usize {
     let omitted = list.len().saturating_sub(entries);
     list.truncate(entries);
-    list.iter_mut().for_each(|text| bound(text, characters));
+    for text in list.iter_mut() {
+        bound(text, characters);
+    }
     omitted
 }
 

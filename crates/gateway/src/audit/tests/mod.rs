@@ -2,6 +2,7 @@
 
 mod events;
 mod filters;
+mod killing;
 mod writing;
 
 use std::path::Path;
