@@ -111,10 +111,10 @@ pub enum LoginError {
     #[error("The identity provider sent an answer that no sign-in here asked for.")]
     Unsolicited,
     /// The subject changes with each sign-in.
-    #[error("The identity provider names you by an identifier that changes with every sign-in ({0}).")]
+    #[error("The identity provider names you by an identifier that changes with every sign-in.")]
     SubjectNotStable(String),
     /// The IdP left groups out (Microsoft Entra ID over 150 groups: `groups.link`).
-    #[error("The identity provider left out your groups because there are too many ({0}).")]
+    #[error("The identity provider left out your groups because there are too many.")]
     GroupsOverage(String),
     /// The person did not prove anew who they are, although that was asked for.
     #[error("A fresh sign-in was asked for, but the identity provider used an older one.")]
