@@ -20,3 +20,5 @@ mod positive;
 mod setup;
 #[cfg(test)]
 mod signer;
+#[cfg(test)]
+mod timing;
