@@ -13,6 +13,7 @@ use self::statements::{read_attributes, read_authentication, read_subject};
 use crate::entity_id::EntityId;
 use crate::error::ResponseError;
 use crate::inspect::Log;
+use crate::instant;
 use crate::names::{CM_BEARER, NAMEID_ENTITY, SAML};
 use crate::response::{Expected, Shape, Solicitation};
 use crate::signature::Signed;
@@ -75,16 +76,16 @@ impl Profile<'_> {
         let instant = self.clock.check_issued(assertion, "Assertion IssueInstant");
         log.check("assertion_issue_instant", instant, Timestamp::to_string)?;
         let subject = log.check("subject", read_subject(assertion), |name_id| name_id.value.clone())?;
-        let confirmed = self.check_confirmations(assertion);
-        let confirmation = log.check("subject_confirmation", confirmed, |found| {
-            format!("bearer, {}, until {}", self.describe_request(found.in_response_to.as_deref()), found.ends)
-        })?;
         let window = conditions(assertion).and_then(|found| self.clock.check_window(found, &ASSERTION_WINDOW));
         log.check("validity", window, ToString::to_string)?;
         let understood = conditions(assertion).and_then(check_conditions);
         let one_time_use = log.check("conditions", understood, |once| if *once { "OneTimeUse" } else { "all understood" }.to_owned())?;
         let audience = conditions(assertion).and_then(|found| self.check_audience(found));
         log.check("audience", audience, |()| self.expected.sp.entity_id.to_string())?;
+        let confirmed = self.check_confirmations(assertion);
+        let confirmation = log.check("subject_confirmation", confirmed, |found| {
+            format!("bearer, {}, until {}", self.describe_request(found.in_response_to.as_deref()), found.ends)
+        })?;
         let signed_in = read_authentication(assertion, &self.clock);
         let authentication = log.check("authn_statement", signed_in, |found| format!("signed in at {}", found.instant))?;
         let attributes = log.check("attributes", read_attributes(assertion), |found| format!("{} attribute(s)", found.len()))?;
@@ -148,20 +149,28 @@ impl Profile<'_> {
         }
     }
 
-    /// One bearer confirmation must hold. Others may be meant for somebody else.
+    /// One bearer confirmation must hold; others may be meant for somebody else. The result ends when the last of them
+    /// does: until then the assertion might be accepted again, by another of its confirmations.
     fn check_confirmations(&self, assertion: Node<'_>) -> Result<Confirmation, ResponseError> {
         let subject = assertion.children_named(SAML, "Subject").next().ok_or(ResponseError::SubjectMissing)?;
-        let confirmations = subject.children_named(SAML, "SubjectConfirmation");
+        let bearers = subject.children_named(SAML, "SubjectConfirmation").filter(|node| node.attribute("Method") == Some(CM_BEARER));
+        let mut holds: Option<Confirmation> = None;
         let mut first_error = None;
-        for bearer in confirmations.filter(|confirmation| confirmation.attribute("Method") == Some(CM_BEARER)) {
+        let mut last_end = Timestamp::MIN;
+        for bearer in bearers {
+            let ends = bearer.children_named(SAML, "SubjectConfirmationData").filter_map(|data| data.attribute("NotOnOrAfter"));
+            last_end = ends.filter_map(instant::parse).fold(last_end, Timestamp::max);
             match self.check_bearer(bearer) {
-                Ok(confirmation) => return Ok(confirmation),
+                Ok(confirmation) => {
+                    holds.get_or_insert(confirmation);
+                }
                 Err(error) => {
                     first_error.get_or_insert(error);
                 }
             }
         }
-        Err(first_error.unwrap_or(ResponseError::BearerMissing))
+        let confirmation = holds.ok_or_else(|| first_error.unwrap_or(ResponseError::BearerMissing))?;
+        Ok(Confirmation { ends: confirmation.ends.max(last_end), ..confirmation })
     }
 
     /// SAML profiles 4.1.4.2: recipient, end and request are required.

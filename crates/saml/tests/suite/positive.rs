@@ -83,8 +83,17 @@ fn every_careful_form_is_accepted() {
 
 #[test]
 fn a_minute_of_skew_is_not_more() {
-    assert_eq!(at("2026-11-20T09:06:00Z").run(), Err("saml.confirmation_expired"));
+    assert_eq!(at("2026-11-20T09:06:00Z").run(), Err("saml.expired"));
     assert_eq!(at("2026-11-20T08:58:59Z").run(), Err("saml.issued_in_future"));
+}
+
+#[test]
+fn an_assertion_is_remembered_until_its_last_confirmation_ends() {
+    let second =
+        Setup::fresh().element("saml:Subject").split("<saml:SubjectConfirmation ").nth(1).unwrap().replace("09:05:00Z", "09:30:00Z");
+    let second = second.strip_suffix("</saml:Subject>").unwrap();
+    let setup = Setup::edited("</saml:Subject>", &format!("<saml:SubjectConfirmation {second}</saml:Subject>"));
+    assert_eq!(setup.run().unwrap().replay_until.to_string(), "2026-11-20T09:31:00Z");
 }
 
 fn at(now: &str) -> Setup {

@@ -47,7 +47,7 @@ fn captures_are_accepted_or_refused() {
         ("another request", genuine, during, |args| args.request_id = Some("_other".into()), Err("saml.in_response_to_mismatch")),
         ("another audience", genuine, during, |args| args.sp_entity_id = "https://else.test".into(), Err("saml.audience_mismatch")),
         ("another address", genuine, during, |args| args.acs = "https://else.test/acs".into(), Err("saml.destination_mismatch")),
-        ("an hour later", genuine, "2026-11-20T10:35:30Z", |_| {}, Err("saml.confirmation_expired")),
+        ("an hour later", genuine, "2026-11-20T10:35:30Z", |_| {}, Err("saml.expired")),
         (
             "another identity provider",
             genuine,

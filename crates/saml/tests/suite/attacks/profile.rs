@@ -78,13 +78,16 @@ pub(super) const ATTACKS: &[Attack] = &[
             setup.allow_unsolicited = true;
         })
     }),
-    attack(9, "an hour late", "saml.confirmation_expired", || expect(|setup| setup.now = "2026-11-20T10:12:03Z".parse().unwrap())),
+    attack(9, "an hour late", "saml.expired", || expect(|setup| setup.now = "2026-11-20T10:12:03Z".parse().unwrap())),
     attack(9, "an hour early", "saml.issued_in_future", || expect(|setup| setup.now = "2026-11-20T08:12:03Z".parse().unwrap())),
     attack(9, "an assertion that ended before its confirmation", "saml.expired", || {
         Setup::edited("NotOnOrAfter=\"2026-11-20T09:05:00Z\">", "NotOnOrAfter=\"2026-11-20T08:59:00Z\">")
     }),
     attack(9, "an assertion that has not begun", "saml.not_yet_valid", || {
         Setup::edited("NotBefore=\"2026-11-20T08:59:30Z\"", "NotBefore=\"2026-11-20T09:02:00Z\"")
+    }),
+    attack(9, "a confirmation that ended before its assertion", "saml.confirmation_expired", || {
+        Setup::edited("Data NotOnOrAfter=\"2026-11-20T09:05:00Z\"", "Data NotOnOrAfter=\"2026-11-20T08:59:00Z\"")
     }),
     attack(9, "a confirmation that has not begun", "saml.confirmation_not_yet_valid", || {
         Setup::edited("Data NotOnOrAfter", "Data NotBefore=\"2026-11-20T09:02:00Z\" NotOnOrAfter")
