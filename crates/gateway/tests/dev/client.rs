@@ -1,5 +1,7 @@
 //! An MCP client: registers itself, sends its person through the browser, and speaks both protocol eras.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
@@ -147,7 +149,21 @@ impl Client {
         }
     }
 
-    async fn send(&self, message: Value, headers: &[(&str, &str)]) -> Reply {
+    /// Calls a tool and gives each piece of the reply with the time it took to arrive.
+    pub(crate) async fn stream_tool(&self, name: &str, arguments: Value) -> Vec<(Duration, String)> {
+        let mut message = stateless("tools/call", json!({ "name": name, "arguments": arguments }));
+        message["params"]["_meta"]["progressToken"] = json!("p-1");
+        let begun = Instant::now();
+        let mut body = self.post(&message, &[("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call")]).await.into_body();
+        let mut pieces = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.unwrap().into_data() else { continue };
+            pieces.push((begun.elapsed(), String::from_utf8_lossy(&data).into_owned()));
+        }
+        pieces
+    }
+
+    async fn post(&self, message: &Value, headers: &[(&str, &str)]) -> Response<Incoming> {
         let mut request = Request::post(&self.endpoint)
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json, text/event-stream")
@@ -162,7 +178,11 @@ impl Client {
         if let Some(name) = message["params"]["name"].as_str() {
             request = request.header("mcp-name", name);
         }
-        let response = self.http.request(request.body(Full::new(Bytes::from(message.to_string()))).unwrap()).await.unwrap();
+        self.http.request(request.body(Full::new(Bytes::from(message.to_string()))).unwrap()).await.unwrap()
+    }
+
+    async fn send(&self, message: Value, headers: &[(&str, &str)]) -> Reply {
+        let response = self.post(&message, headers).await;
         let header_text = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (status, challenge, session) = (response.status().as_u16(), header_text("www-authenticate"), header_text("mcp-session-id"));
         let text = text(response).await;

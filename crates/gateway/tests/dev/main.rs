@@ -112,6 +112,18 @@ async fn the_audit_trail_names_the_person_for_every_step() {
 }
 
 #[tokio::test]
+async fn progress_arrives_while_the_tool_works() {
+    let gateway = Gateway::start().await;
+    let client = Client::connect(&gateway, "deploy", "dev-saml", "alice").await;
+    let pieces = client.stream_tool("deploy", json!({ "service": "web", "version": "2.0.0", "step_milliseconds": 200 })).await;
+    let whole: String = pieces.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(whole.matches("notifications/progress").count(), 5, "{whole}");
+    let first = pieces.iter().find(|(_, text)| text.contains("notifications/progress")).unwrap().0;
+    let last = pieces.last().unwrap().0;
+    assert!(last.saturating_sub(first) >= std::time::Duration::from_millis(600), "held back: first after {first:?}, last after {last:?}");
+}
+
+#[tokio::test]
 async fn an_interrupt_stops_it_cleanly() {
     let mut gateway = Gateway::start().await;
     assert!(gateway.interrupt().success());
