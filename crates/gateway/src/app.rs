@@ -168,7 +168,7 @@ fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> 
         .upstreams
         .values()
         .filter(|upstream| upstream.host.is_some())
-        .filter_map(|upstream| upstream.resource.parse().ok())
+        .filter_map(|upstream| upstream.resource.as_str().parse().ok())
         .collect();
     let hosts = edge::Hosts::new(std::iter::once(config.public_url.url()).chain(&resources));
     Ok(listener::Settings { tls, limits, hosts: Arc::new(hosts) })

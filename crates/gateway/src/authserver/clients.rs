@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use oauth::Secret;
 use oauth::redirect::{RedirectKind, RedirectUri};
-use oauth::resource::{ProtectedResource, ResourceUri};
+use oauth::resource::ProtectedResource;
 use oauth::server::registration::ClientMetadata;
 use oauth::server::token::ClientCredentials;
 use serde::Deserialize as _;
@@ -51,7 +51,7 @@ pub(super) async fn find(app: &App, config: &Config, id: &str, now: Timestamp) -
         return Ok(Some(KnownClient {
             id: client_id,
             name: client.name.clone(),
-            redirect_uris: client.redirect_uris.iter().filter_map(|uri| RedirectUri::parse(uri).ok()).collect(),
+            redirect_uris: client.redirect_uris.clone(),
             may_refresh: true,
             configured: true,
             last_used_at: None,
@@ -115,7 +115,6 @@ pub(super) fn protected_resources(config: &Config) -> Vec<ProtectedResource> {
 /// One upstream as OAuth sees it.
 pub(super) fn protected_resource(config: &Config, upstream: &str) -> Option<ProtectedResource> {
     let upstream = config.upstreams.get(upstream)?;
-    let uri = ResourceUri::parse(&upstream.resource).ok()?;
-    let scopes = upstream.scopes.join(" ").parse().ok()?;
+    let (uri, scopes) = (upstream.resource.clone(), upstream.scopes.clone());
     Some(ProtectedResource { upstream: UpstreamId::as_str(&upstream.id).to_owned(), uri, scopes })
 }

@@ -104,7 +104,7 @@ fn check_person(config: &Config, params: &AuthorizationParams, person: &User) ->
     if person.disabled_at.is_some() {
         return Err(Error::PersonDisabled);
     }
-    let upstream = config.upstreams.get(params.upstream.as_str()).filter(|upstream| upstream.resource == params.resource.as_str());
+    let upstream = config.upstreams.get(params.upstream.as_str()).filter(|upstream| upstream.resource == params.resource);
     let upstream = upstream.ok_or(Error::UpstreamGone)?;
     if upstream.identity_providers.contains(person.idp.as_str()) { Ok(()) } else { Err(Error::IdpRefused) }
 }

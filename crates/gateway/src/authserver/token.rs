@@ -212,7 +212,7 @@ impl Exchange<'_> {
 
     /// A grant outlives neither its upstream nor the address it was made for.
     fn check_upstream(&self, grant: &Grant) -> Result<(), Error> {
-        let same = self.config.upstreams.get(grant.upstream.as_str()).is_some_and(|upstream| upstream.resource == grant.resource);
+        let same = self.config.upstreams.get(grant.upstream.as_str()).is_some_and(|upstream| upstream.resource.as_str() == grant.resource);
         if same { Ok(()) } else { Err(Error::UpstreamGone) }
     }
 

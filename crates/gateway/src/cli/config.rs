@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use saml::{EntityId, IdpMetadata};
+use saml::IdpMetadata;
 use serde_json::json;
 
 use super::{DEFAULT_CONFIG, EXIT_CONFIG};
@@ -85,9 +85,8 @@ fn note_metadata(config: &Config) {
     let now = Clock::System.now();
     for idp in config.identity_providers.values() {
         let Protocol::Saml(SamlIdp { metadata: MetadataSource::File(path), entity_id, .. }) = &idp.protocol else { continue };
-        let want = entity_id.as_deref().and_then(|text| EntityId::parse(text).ok());
         if let Ok(xml) = std::fs::read(path)
-            && let Err(error) = IdpMetadata::parse(&xml, want.as_ref(), now)
+            && let Err(error) = IdpMetadata::parse(&xml, entity_id.as_ref(), now)
         {
             eprintln!("note: nobody can sign in at {}: {}: {error} [{}]", idp.id, path.display(), error.code());
         }

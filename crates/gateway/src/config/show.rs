@@ -1,5 +1,8 @@
 //! The effective configuration as data: every key of the file, with its value or default; secrets hidden.
 
+use oauth::redirect::RedirectUri;
+use oauth::scope::Scope;
+use saml::EntityId;
 use serde_json::{Map, Value, json};
 
 use super::master_key::MasterKey;
@@ -33,7 +36,7 @@ impl Config {
             "policy_files": self.policy_files.iter().map(|file| &file.name).collect::<Vec<_>>(),
             "clients": by_name(self.clients.values().map(|client| {
                 let secret = client.secret.as_ref().map(|_| HIDDEN);
-                (client.id.clone(), json!({ "name": client.name, "redirect_uris": client.redirect_uris, "secret": secret }))
+                (client.id.clone(), json!({ "name": client.name, "redirect_uris": client.redirect_uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>(), "secret": secret }))
             })),
             "allowed_origins": self.allowed_origins,
             "registration": {
@@ -80,7 +83,7 @@ fn show_saml(saml: &SamlIdp) -> Value {
     json!({
         "metadata": metadata,
         "metadata_file": metadata_file,
-        "entity_id": saml.entity_id,
+        "entity_id": saml.entity_id.as_ref().map(EntityId::as_str),
         "groups_attribute": saml.groups_attribute,
         "username_attribute": saml.username_attribute,
         "email_attribute": saml.email_attribute,
@@ -96,7 +99,7 @@ fn show_saml(saml: &SamlIdp) -> Value {
 
 fn show_oidc(oidc: &OidcIdp) -> Value {
     json!({
-        "issuer": oidc.issuer,
+        "issuer": oidc.issuer.as_str(),
         "client_id": oidc.client_id,
         "client_secret": oidc.client_secret.as_ref().map(|_| HIDDEN),
         "scopes": oidc.scopes,
@@ -112,7 +115,7 @@ fn show_upstream(upstream: &Upstream) -> Value {
         "name": upstream.name,
         "url": upstream.url,
         "host": upstream.host,
-        "scopes": upstream.scopes,
+        "scopes": upstream.scopes.iter().map(Scope::as_str).collect::<Vec<_>>(),
         "timeout": show_duration(upstream.timeout),
         "identity_providers": upstream.identity_providers,
     })

@@ -6,6 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use oauth::Secret;
+use oauth::client::discovery::IssuerUrl;
+use oauth::redirect::RedirectUri;
+use oauth::resource::ResourceUri;
+use oauth::scope::ScopeSet;
+use saml::EntityId;
 use serde::Serialize;
 use url::Url;
 
@@ -112,7 +117,7 @@ pub struct SamlIdp {
     /// Where its metadata comes from.
     pub metadata: MetadataSource,
     /// Which entity, where the metadata holds several.
-    pub entity_id: Option<String>,
+    pub entity_id: Option<EntityId>,
     /// The attribute that lists the person's groups, by `Name` or `FriendlyName`.
     pub groups_attribute: String,
     /// The attribute with the user name; `None`: the NameID.
@@ -139,7 +144,7 @@ pub struct SamlIdp {
 #[derive(Clone, Debug)]
 pub struct OidcIdp {
     /// The issuer, exactly as written: it is compared byte by byte.
-    pub issuer: String,
+    pub issuer: IssuerUrl,
     /// Our client id there.
     pub client_id: String,
     /// Our client secret there; `None`: a public client with PKCE only.
@@ -168,9 +173,9 @@ pub struct Upstream {
     /// A host name of its own, lower case, without port.
     pub host: Option<String>,
     /// The canonical resource identifier (RFC 8707): `{public_url}/{id}/mcp`, or `https://{host}/mcp`.
-    pub resource: String,
+    pub resource: ResourceUri,
     /// The scopes that its metadata offers.
-    pub scopes: Vec<String>,
+    pub scopes: ScopeSet,
     /// How long a reply may take to begin.
     pub timeout: Duration,
     /// Who may sign in for it; all of them where the file names none.
@@ -233,7 +238,7 @@ pub struct Client {
     /// The name on the consent page; the id where none is given.
     pub name: String,
     /// Its redirect URIs; at least one.
-    pub redirect_uris: Vec<String>,
+    pub redirect_uris: Vec<RedirectUri>,
     /// Its secret; `None`: a public client.
     pub secret: Option<Secret<String>>,
 }

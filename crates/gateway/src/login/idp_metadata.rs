@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use jiff::Timestamp;
-use saml::{EntityId, IdpMetadata};
+use saml::IdpMetadata;
 
 use crate::app::App;
 use crate::config::{Config, IdpId, MetadataSource, Protocol, SamlIdp};
@@ -74,8 +74,7 @@ async fn read(app: &App, idp: &IdpId, settings: &SamlIdp, now: Timestamp) -> Res
             answer.body.to_vec()
         }
     };
-    let want = settings.entity_id.as_deref().map(EntityId::parse).transpose().map_err(|error| unavailable(error.to_string()))?;
-    IdpMetadata::parse(&document, want.as_ref(), now).map_err(|error| unavailable(format!("{}: {error}", error.code())))
+    IdpMetadata::parse(&document, settings.entity_id.as_ref(), now).map_err(|error| unavailable(format!("{}: {error}", error.code())))
 }
 
 /// One round: loads what is missing, refreshes what is old. Failures are logged; the last good document stays.

@@ -60,8 +60,7 @@ impl Providers {
 
 /// Sends the browser to the IdP, with `state`, `nonce` and PKCE kept in the stored stage.
 pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityProvider, settings: &OidcIdp) -> Result<Vehicle, LoginError> {
-    let issuer = IssuerUrl::parse(&settings.issuer)?;
-    let metadata = metadata(app, &issuer).await?;
+    let metadata = metadata(app, &settings.issuer).await?;
     // The state begins with the request's id: the callback finds the stored request, and the browser's cookie, by it.
     let state = format!("{}.{}", transaction.request.id, app.random.token()?.expose());
     let nonce = app.random.token()?;
@@ -106,9 +105,8 @@ pub(super) async fn finish(
         Stage::Consent | Stage::ChooseIdp | Stage::Denied { .. } => return Err(LoginError::OutOfStep),
     };
     let (nonce, pkce_verifier) = expected_answer(leg, idp, callback)?;
-    let issuer = IssuerUrl::parse(&settings.issuer)?;
-    let metadata = metadata(app, &issuer).await?;
-    let code = callback.code(&issuer, metadata.iss_in_response)?;
+    let metadata = metadata(app, &settings.issuer).await?;
+    let code = callback.code(&settings.issuer, metadata.iss_in_response)?;
 
     let exchange = CodeExchange {
         code,
@@ -120,7 +118,7 @@ pub(super) async fn finish(
     let tokens = redeem(app, &metadata, &exchange).await?;
     let max_age = transaction.force_login().then(|| seconds_since(transaction.request.created_at, app.clock.now()));
     let expected = Expected {
-        issuer: &issuer,
+        issuer: &settings.issuer,
         client_id: &settings.client_id,
         nonce: nonce.expose(),
         algorithms: &metadata.id_token_algorithms,
@@ -229,7 +227,7 @@ async fn identify(
     let text = |claim: &str| text(&claims, claim);
     Ok(VerifiedIdentity {
         idp: idp.id.clone(),
-        issuer: settings.issuer.clone(),
+        issuer: settings.issuer.to_string(),
         subject: id_token.subject.clone(),
         username: text(&settings.username_claim),
         email: text(&settings.email_claim),

@@ -12,7 +12,6 @@ use std::sync::{Mutex, PoisonError};
 use http::header::{self, HeaderMap};
 use jiff::Timestamp;
 use oauth::jwt::JwtError;
-use oauth::resource::ResourceUri;
 use oauth::server::access_token::AccessToken;
 use store::{ClientId, GrantId, Hash, UserId, sha256};
 
@@ -140,7 +139,7 @@ pub(super) async fn authenticate(exchange: &Exchange, headers: &HeaderMap) -> Re
     let now = exchange.app.clock.now();
     let claims = verified_claims(exchange, token, now)?;
     // RFC 8707 section 2: a token is for one upstream, and a cached signature says nothing about which.
-    if claims.audience != exchange.upstream.resource {
+    if claims.audience != exchange.upstream.resource.as_str() {
         return Err(ProxyError::TokenInvalid(JwtError::AudienceMismatch(vec![claims.audience])));
     }
     if claims.expires_at <= now {
@@ -193,8 +192,7 @@ fn verified_claims(exchange: &Exchange, token: &str, now: Timestamp) -> Result<T
         return Ok(claims);
     }
     let issuer = exchange.config().public_url.issuer();
-    let resource = ResourceUri::parse(&exchange.upstream.resource).map_err(|_| ProxyError::Internal("the upstream has no resource URI"))?;
-    let token = AccessToken::verify(token, &app.keys.jwks(KeyUse::AccessToken), issuer, &resource, now).map_err(|error| {
+    let token = AccessToken::verify(token, &app.keys.jwks(KeyUse::AccessToken), issuer, &exchange.upstream.resource, now).map_err(|error| {
         if error == JwtError::Expired { ProxyError::TokenExpired } else { ProxyError::TokenInvalid(error) }
     })?;
     let claims = TokenClaims::read(&token)?;

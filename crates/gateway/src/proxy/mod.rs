@@ -72,7 +72,7 @@ impl Exchange {
     }
 
     fn challenge(&self) -> Challenge {
-        Challenge { resource_metadata: metadata_url(&self.upstream.resource), scope: self.upstream.scopes.join(" ") }
+        Challenge { resource_metadata: metadata_url(self.upstream.resource.as_str()), scope: self.upstream.scopes.to_string() }
     }
 }
 

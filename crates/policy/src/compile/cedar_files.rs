@@ -49,8 +49,11 @@ impl Reader<'_> {
 
     fn cedar_problem(&mut self, kind: PolicyProblemKind, error: &DetailedError) {
         let offset = error.source_locations.first().map(|label| label.loc.start);
+        // The parser's own number of the policy means nothing to the reader; the place does.
+        let message = error.message.split_once("`, ").filter(|(prefix, _)| prefix.starts_with("for policy `"));
+        let message = message.map_or(error.message.as_str(), |(_, rest)| rest);
         let help = error.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
-        self.report(kind, offset, format!("{}{help}", error.message));
+        self.report(kind, offset, format!("{message}{help}"));
     }
 
     fn templates(&mut self, set: &CedarSet) {

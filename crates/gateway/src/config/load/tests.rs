@@ -51,7 +51,7 @@ fn a_small_file_gets_every_default() {
     assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(config.data_dir, Path::new("/etc/doorward/data"));
     assert_eq!(config.audit.dir, Path::new("/etc/doorward/data/audit"));
-    assert_eq!(config.upstreams["crm"].resource, "http://localhost:8080/crm/mcp");
+    assert_eq!(config.upstreams["crm"].resource.as_str(), "http://localhost:8080/crm/mcp");
     assert_eq!(config.upstreams["crm"].identity_providers.len(), 1);
     assert_eq!(config.tokens.access, std::time::Duration::from_mins(15));
     assert_eq!(config.limits.body, 4 << 20);

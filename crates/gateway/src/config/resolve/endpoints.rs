@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use oauth::Secret;
 use oauth::redirect::RedirectUri;
-use oauth::scope::Scope;
+use oauth::resource::ResourceUri;
+use oauth::scope::{Scope, ScopeSet};
 use url::{Host, Url};
 
 use super::super::file::{FileClient, FileUpstream};
@@ -64,6 +65,8 @@ impl Resolver<'_> {
         if file.scopes.is_empty() {
             self.invalid(&scopes_path, "at least one scope is needed");
         }
+        // Each one is told above; the set knows one rule more, how many there may be.
+        let scopes = self.parsed(&scopes_path, file.scopes.join(" ").parse::<ScopeSet>());
         let range = (Duration::from_millis(100), Duration::from_hours(1));
         let timeout = self.duration(&path::key(at, "timeout"), &file.timeout, range);
         let identity_providers = self.idp_choice(&path::key(at, "identity_providers"), file.identity_providers, idps);
@@ -71,8 +74,9 @@ impl Resolver<'_> {
             Some(host) => format!("https://{host}/mcp"),
             None => public_url?.join(&format!("/{name}/mcp")),
         };
-        let (url, timeout, name) = (url?, timeout?, file.name.unwrap_or_else(|| name.to_owned()));
-        Some(move |id| Upstream { id, name, url, host, resource, scopes: file.scopes, timeout, identity_providers })
+        let resource = self.parsed(at, ResourceUri::parse(&resource))?;
+        let (url, scopes, timeout, name) = (url?, scopes?, timeout?, file.name.unwrap_or_else(|| name.to_owned()));
+        Some(move |id| Upstream { id, name, url, host, resource, scopes, timeout, identity_providers })
     }
 
     fn upstream_url(&mut self, at: &str, text: &str) -> Option<Url> {
@@ -156,9 +160,9 @@ impl Resolver<'_> {
             if client.redirect_uris.as_ref().is_some_and(Vec::is_empty) {
                 self.invalid(&uris_path, "at least one redirect URI is needed");
             }
-            let redirect_uris = client.redirect_uris.unwrap_or_default();
-            for (number, uri) in redirect_uris.iter().enumerate() {
-                self.parsed(&path::index(&uris_path, number), RedirectUri::parse(uri));
+            let mut redirect_uris = Vec::new();
+            for (number, uri) in client.redirect_uris.unwrap_or_default().iter().enumerate() {
+                redirect_uris.extend(self.parsed(&path::index(&uris_path, number), RedirectUri::parse(uri)));
             }
             let secret_path = path::key(&at, "secret");
             let secret = client.secret.inspect(|secret| self.client_secret(&secret_path, secret)).map(Secret::new);

@@ -56,12 +56,10 @@ impl Resolver<'_> {
             }
         };
         self.not_empty(&path::key(at, "groups_attribute"), &file.groups_attribute);
-        if let Some(entity_id) = &file.entity_id {
-            self.parsed(&path::key(at, "entity_id"), EntityId::parse(entity_id));
-        }
+        let entity_id = file.entity_id.and_then(|text| self.parsed(&path::key(at, "entity_id"), EntityId::parse(&text)));
         Some(SamlIdp {
             metadata: metadata?,
-            entity_id: file.entity_id,
+            entity_id,
             groups_attribute: file.groups_attribute,
             username_attribute: file.username_attribute,
             email_attribute: file.email_attribute,
@@ -80,7 +78,7 @@ impl Resolver<'_> {
 
     fn oidc(&mut self, at: &str, file: FileOidc) -> Option<OidcIdp> {
         let issuer_path = path::key(at, "issuer");
-        let issuer = file.issuer.filter(|text| self.issuer(&issuer_path, text));
+        let issuer = file.issuer.and_then(|text| self.issuer(&issuer_path, &text));
         let client_id = file.client_id.inspect(|text| self.not_empty(&path::key(at, "client_id"), text));
         let secret_path = path::key(at, "client_secret");
         let client_secret = file.client_secret.inspect(|text| self.not_empty(&secret_path, text)).map(Secret::new);
@@ -111,18 +109,14 @@ impl Resolver<'_> {
     }
 
     /// An issuer is a https URL without query and fragment (OpenID Connect Discovery section 3).
-    fn issuer(&mut self, at: &str, text: &str) -> bool {
-        let Some(url) = self.secure_url(at, text) else { return false };
-        if url.query().is_some() || url.fragment().is_some() {
-            self.invalid(at, "an issuer has no query and no fragment");
-            return false;
-        }
+    fn issuer(&mut self, at: &str, text: &str) -> Option<IssuerUrl> {
         if text.ends_with("/.well-known/openid-configuration") {
             self.invalid(at, "write the issuer, not its discovery document: leave out /.well-known/openid-configuration");
-            return false;
+            return None;
         }
-        // The gate that sign-in passes it through; it says no more than the checks above, but may know one more.
-        self.parsed(at, IssuerUrl::parse(text).map_err(|_| "not an issuer: https, no user name, query or fragment")).is_some()
+        // The parser's own words quote the value, which may come from the environment.
+        let rule = "not an issuer: it begins with https:// (http:// only on loopback) and has no user name, query or fragment";
+        self.parsed(at, IssuerUrl::parse(text).map_err(|_| rule))
     }
 
     /// https, or http on loopback; no user name or password.
