@@ -6,7 +6,6 @@ use std::time::Duration;
 use gateway::app::{self, App, SharedApp};
 use gateway::clock::Clock;
 use gateway::config::Config;
-use oauth::resource::ResourceUri;
 use oauth::server::access_token::AccessToken;
 use serde_json::{Value, json};
 use store::{ClientId, GrantId, NewGrant, NewIdentity, UserId};
@@ -134,7 +133,7 @@ pub(crate) async fn person(app: &App, name: &str, idp: &str, groups: &[&str], up
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
     };
     let (user, _) = app.store.upsert_user(&identity, now).await.unwrap();
-    let resource = app.config.upstreams[upstream].resource.clone();
+    let resource = app.config.upstreams[upstream].resource.to_string();
     let new = NewGrant {
         client: ClientId::parse(CLIENT).unwrap(),
         user: user.id,
@@ -153,7 +152,7 @@ pub(crate) fn access_token(app: &App, user: UserId, grant: GrantId, upstream: &s
     let now = app.clock.now();
     AccessToken {
         issuer: app.config.public_url.issuer().to_owned(),
-        resource: ResourceUri::parse(&app.config.upstreams[upstream].resource).unwrap(),
+        resource: app.config.upstreams[upstream].resource.clone(),
         user: user.to_string(),
         client_id: CLIENT.to_owned(),
         scopes: "mcp".parse().unwrap(),
