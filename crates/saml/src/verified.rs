@@ -33,6 +33,12 @@ pub struct Attribute {
 /// An assertion whose signature was verified and that passed every rule of the profile.
 ///
 /// It cannot be made outside this crate: holding one is the proof that [`crate::verify_response`] accepted it.
+///
+/// ```compile_fail,E0639
+/// fn forge(genuine: saml::VerifiedAssertion) -> saml::VerifiedAssertion {
+///     saml::VerifiedAssertion { assertion_id: "_forged".to_owned(), ..genuine }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifiedAssertion {
