@@ -22,7 +22,8 @@ use url::Url;
 pub type UpstreamBody = Full<Bytes>;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Shorter than what common servers grant (Node and uvicorn: 5 s), so that a call does not meet a connection that is just being closed.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 const POOL_IDLE_PER_HOST: usize = 256;
 
 /// One document to fetch whole.
@@ -45,7 +46,14 @@ pub struct FetchRequest {
 impl FetchRequest {
     /// A `GET` of `url` with 10 seconds and 1 MiB to spend.
     pub fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new(), timeout: Duration::from_secs(10), max_bytes: 1 << 20 }
+        Self {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            timeout: Duration::from_secs(10),
+            max_bytes: 1 << 20,
+        }
     }
 
     /// A `POST` of `body` to `url` with 10 seconds and 1 MiB to spend.
@@ -130,10 +138,15 @@ impl OutboundError {
     }
 }
 
-/// A pooled HTTP/1.1 and HTTP/2 client over the system's trusted certificate authorities.
+type HttpClient = Client<HttpsConnector<HttpConnector>, UpstreamBody>;
+
+/// An HTTP/1.1 and HTTP/2 client over the system's trusted certificate authorities.
 #[derive(Clone, Debug)]
 pub struct Outbound {
-    client: Client<HttpsConnector<HttpConnector>, UpstreamBody>,
+    /// Pooled: calls come often and must be quick.
+    upstreams: HttpClient,
+    /// A fresh connection for each document: they are rare, and a code that was sent into a closing connection is lost.
+    documents: HttpClient,
 }
 
 impl Outbound {
@@ -152,14 +165,18 @@ impl Outbound {
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         connector.enforce_http(false);
-        let connector =
-            hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_all_versions().wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(connector);
+        let upstreams = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
             .pool_timer(TokioTimer::new())
-            .build(connector);
-        Ok(Self { client })
+            .build(connector.clone());
+        let documents = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Ok(Self { upstreams, documents })
     }
 
     /// Fetches one document whole, or says why not. Never longer than `request.timeout`.
@@ -180,7 +197,7 @@ impl Outbound {
             .body(Full::new(request.body))
             .map_err(|error| OutboundError::InvalidRequest { url, detail: error.to_string() })?;
         *message.headers_mut() = request.headers;
-        let (head, body) = self.send(message).await?.into_parts();
+        let (head, body) = exchange(&self.documents, message).await?.into_parts();
         let body = Limited::new(body, request.max_bytes).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
                 OutboundError::TooLarge { host: host.to_owned(), max_bytes: request.max_bytes }
@@ -193,12 +210,16 @@ impl Outbound {
 
     /// Sends one request and returns as soon as the answer's head is there; the body streams. The caller sets the time limit.
     pub async fn send(&self, request: Request<UpstreamBody>) -> Result<Response<Incoming>, OutboundError> {
-        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        self.client.request(request).await.map_err(|error| {
-            let detail = causes(&error);
-            if error.is_connect() { OutboundError::Unreachable { host, detail } } else { OutboundError::Broken { host, detail } }
-        })
+        exchange(&self.upstreams, request).await
     }
+}
+
+async fn exchange(client: &HttpClient, request: Request<UpstreamBody>) -> Result<Response<Incoming>, OutboundError> {
+    let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+    client.request(request).await.map_err(|error| {
+        let detail = causes(&error);
+        if error.is_connect() { OutboundError::Unreachable { host, detail } } else { OutboundError::Broken { host, detail } }
+    })
 }
 
 /// Host and port of a URL, for messages.
