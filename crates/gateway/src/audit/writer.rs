@@ -3,7 +3,7 @@
 
 use std::borrow::Borrow;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -45,7 +45,10 @@ pub struct Writer {
 struct Shared {
     /// Set by the thread while the journal cannot be written, so that `append` refuses before anything is forwarded.
     failed: AtomicBool,
+    /// What began the failure; later errors of the same failure do not hide it.
     reason: Mutex<String>,
+    /// Events that were refused since the failure began.
+    refused: AtomicU64,
 }
 
 /// The promise that an event will be durable, or an error.
@@ -93,6 +96,7 @@ impl Writer {
     /// `audit.unwritable` while the journal cannot be written, `audit.queue_full`, `audit.closed`.
     pub fn append(&self, event: impl Borrow<Event>) -> Result<Ticket, AuditError> {
         if self.shared.failed.load(Ordering::Acquire) {
+            self.shared.refused.fetch_add(1, Ordering::AcqRel);
             return Err(self.shared.unwritable());
         }
         let (answer, ticket) = oneshot::channel();
@@ -209,6 +213,9 @@ impl Worker {
         let failed = self.shared.failed.load(Ordering::Acquire);
         // Events that were queued before the failure was known are refused, like those of the failed batch.
         let result = if failed { Err(self.shared.unwritable()) } else { self.commit(&batch.events) };
+        if result.is_err() {
+            self.shared.refused.fetch_add(batch.answers.len() as u64, Ordering::AcqRel);
+        }
         for answer in batch.answers {
             let _gone = answer.send(result.clone());
         }
@@ -231,23 +238,26 @@ impl Worker {
 
     /// From now on nothing is accepted. Said once in the log, not once per refused call.
     fn fail(&self, error: &std::io::Error) -> AuditError {
-        *self.shared.reason.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
-        if !self.shared.failed.swap(true, Ordering::AcqRel) {
+        if !self.shared.failed.load(Ordering::Acquire) {
+            *self.shared.reason.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
+            self.shared.failed.store(true, Ordering::Release);
             tracing::error!(%error, code = "audit.unwritable", "the audit journal cannot be written: calls are refused until it can");
         }
         self.shared.unwritable()
     }
 
     fn recover(&mut self) {
-        let event = Event::new(Kind::JournalRecovered, self.clock.now());
         let reason = self.shared.reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let event = event.with_detail("failure", reason);
+        let refused = self.shared.refused.load(Ordering::Acquire);
+        let event = Event::new(Kind::JournalRecovered, self.clock.now());
+        let event = event.with_detail("failure", reason).with_detail("events_refused", refused.to_string());
         let recovered = self.journal.recover().and_then(|_| {
             let json = event.to_json().map_err(std::io::Error::other)?;
             self.journal.commit([json.as_str()])
         });
         match recovered {
             Ok(()) => {
+                self.shared.refused.fetch_sub(refused, Ordering::AcqRel);
                 self.shared.failed.store(false, Ordering::Release);
                 tracing::info!("the audit journal can be written again");
             }

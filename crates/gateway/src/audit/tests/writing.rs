@@ -117,6 +117,9 @@ async fn a_full_disk_refuses_everything_until_the_journal_is_open_again() {
     writer.reopen().await.unwrap();
     assert!(writer.is_writable());
     writer.record(event("kept")).await.unwrap();
+    let recovered = records(dir.path())[1].event.detail.clone();
+    assert!(recovered["failure"].contains("No space left"), "the first reason, not that of a failed retry");
+    assert_eq!(recovered["events_refused"], "2");
     let told: Vec<_> = records(dir.path()).into_iter().map(|record| (record.event.kind, record.event.name)).collect();
     assert_eq!(told, [(Kind::JournalOpened, None), (Kind::JournalRecovered, None), (Kind::Call, Some("kept".to_owned()))]);
 }
