@@ -57,6 +57,8 @@ pub struct LiveGrant {
     pub grant: Grant,
     /// The person, with the groups of their last sign-in.
     pub user: User,
+    /// The name that a self-registered client gave itself: nobody has checked it.
+    pub client_name: Option<String>,
 }
 
 /// Whose grants are meant.
@@ -132,8 +134,8 @@ impl Store {
     pub async fn live_grant(&self, id: GrantId) -> Result<Option<LiveGrant>, StoreError> {
         let row: Option<LiveRow> = sqlx::query_as(
             "SELECT g.client_id, g.session_id, g.upstream, g.resource, g.scopes_json, g.created_at AS grant_created_at, g.last_used_at,
-                    u.*
-             FROM grants g JOIN users u ON u.id = g.user_id
+                    c.name AS client_name, u.*
+             FROM grants g JOIN users u ON u.id = g.user_id LEFT JOIN clients c ON c.id = g.client_id
              WHERE g.id = $1 AND g.revoked_at IS NULL AND u.disabled_at IS NULL",
         )
         .bind(id.to_string())
@@ -263,6 +265,7 @@ struct LiveRow {
     scopes_json: String,
     grant_created_at: i64,
     last_used_at: i64,
+    client_name: Option<String>,
     #[sqlx(flatten)]
     user: UserRow,
 }
@@ -282,6 +285,6 @@ impl LiveRow {
             last_used_at: instant(self.last_used_at)?,
             revoked_at: None,
         };
-        Ok(LiveGrant { grant, user })
+        Ok(LiveGrant { grant, user, client_name: self.client_name })
     }
 }

@@ -29,6 +29,7 @@ pub struct Caller {
     user_text: String,
     user: store::User,
     client: ClientId,
+    client_name: Option<String>,
     scopes: Vec<String>,
     roles: BTreeSet<String>,
     expires_at: Timestamp,
@@ -83,6 +84,11 @@ impl Caller {
     /// The client they use.
     pub fn client(&self) -> &str {
         self.client.as_str()
+    }
+
+    /// The client's name, as it registered itself or as the configuration has it: for the audit trail.
+    pub fn client_name(&self) -> Option<&str> {
+        self.client_name.as_deref()
     }
 
     /// The scopes of the token.
@@ -158,8 +164,17 @@ pub(super) async fn authenticate(exchange: &Exchange, headers: &HeaderMap) -> Re
     }
     let user = live.user;
     let roles = exchange.runtime.policies.roles(&user.groups, user.username.as_deref(), user.email.as_deref(), &user.idp);
-    let user_text = user.id.to_string();
-    Ok(Caller { grant: claims.grant, client: claims.client, scopes: claims.scopes, expires_at: claims.expires_at, user_text, roles, user })
+    let configured = exchange.runtime.config.clients.get(claims.client.as_str()).map(|client| client.name.clone());
+    Ok(Caller {
+        grant: claims.grant,
+        client: claims.client,
+        client_name: configured.or(live.client_name),
+        scopes: claims.scopes,
+        expires_at: claims.expires_at,
+        user_text: user.id.to_string(),
+        roles,
+        user,
+    })
 }
 
 /// Whether the caller's grant still stands: asked again while a stream is open.

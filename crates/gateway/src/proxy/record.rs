@@ -83,7 +83,7 @@ fn begin(exchange: &Exchange, kind: Kind, caller: Option<&Caller>) -> Event {
     if let Some(caller) = caller {
         event = event.with_user(caller.user());
         event.roles = caller.roles().iter().cloned().collect();
-        event.client = Some(Client { id: caller.client().to_owned(), name: None });
+        event.client = Some(Client { id: caller.client().to_owned(), name: caller.client_name().map(str::to_owned) });
         event.grant = Some(caller.grant().to_string());
     }
     event

@@ -1,9 +1,9 @@
 //! People, browser sessions, clients, consents, keys.
 
 use oauth::Secret;
-use store::{BrowserSession, Consent, Created, IdpSession, NewBrowserSession, NewClient, NewIdentity, NewSigningKey, User};
+use store::{BrowserSession, Consent, Created, IdpSession, NewBrowserSession, NewClient, NewGrant, NewIdentity, NewSigningKey, User};
 
-use crate::common::{Fixture, at, client, hash, identity, new_session, seconds};
+use crate::common::{Fixture, at, client, hash, identity, new_grant, new_session, seconds};
 
 #[tokio::test]
 async fn a_person_is_issuer_and_subject_and_nothing_else() {
@@ -133,6 +133,12 @@ async fn clients_register_are_counted_and_lapse() {
         (&kept.name, &kept.redirect_uris, kept.secret_hash, &kept.metadata),
         (&new.name, &new.redirect_uris, new.secret_hash, &new.metadata)
     );
+    let alice = fixture.user("alice").await;
+    for (of_client, name) in [("cli_a", Some("Inspector")), ("configured", None)] {
+        let grant = NewGrant { client: client(of_client), ..new_grant(alice.id) };
+        let grant = fixture.store.create_grant(&grant, at(0)).await.unwrap();
+        assert_eq!(fixture.store.live_grant(grant).await.unwrap().unwrap().client_name.as_deref(), name);
+    }
     assert_eq!(fixture.store.client(&new.id, at(100)).await.unwrap(), None);
     fixture.store.touch_client(&new.id, Some(at(500)), at(90)).await.unwrap();
     assert!(fixture.store.client(&new.id, at(499)).await.unwrap().is_some());
