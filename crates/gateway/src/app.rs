@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 use crate::audit::{self, AuditError};
 use crate::clock::Clock;
 use crate::config::{Config, MasterKeyError};
+use crate::housekeeping;
 use crate::keys::{Keyring, KeyringError};
 use crate::listener::tls::{self, TlsError};
 use crate::listener::{self, edge};
@@ -114,6 +115,7 @@ impl App {
         let (runtime, login, proxy) = (ArcSwap::from_pointee(runtime), login::State::default(), proxy::State::default());
         let app = Arc::new(Self { config, runtime, store, audit, keys, login, proxy, outbound, clock, random: Random });
         login::spawn_refresh(&app);
+        housekeeping::spawn(&app);
         Ok(app)
     }
 }

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod cookies;
+pub mod housekeeping;
 pub mod keys;
 pub mod listener;
 pub mod login;

@@ -2,7 +2,6 @@
 //!
 //! Everything in them comes from the configuration; no header of the request changes a byte. The `Host` header only
 //! chooses *which* upstream's document is meant where an upstream has a host name of its own.
-#![expect(clippy::unused_async, reason = "handlers of axum are async functions")]
 
 use axum::extract::{Path, State};
 use axum::response::Response;
