@@ -17,8 +17,21 @@ pub struct Explanation {
     pub reason: String,
     /// The deciding policies, each with the place it was written at.
     pub policies: Vec<(String, Option<String>)>,
+    /// Groups of the person that are almost one that would give another role: the usual reason why a role is missing.
+    pub near_groups: Vec<NearGroup>,
     /// Single changes that would turn a default deny into a permit.
     pub would: Vec<Would>,
+}
+
+/// A group that differs from one of a role only in case, blanks or slashes at its ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NearGroup {
+    /// What the identity provider sent.
+    pub sent: String,
+    /// What the role asks for.
+    pub wanted: String,
+    /// The role.
+    pub role: String,
 }
 
 /// A change after which the request would be permitted.
@@ -44,19 +57,27 @@ pub fn explain(set: &PolicySet, request: &Request<'_>) -> Explanation {
     match decide(set, request, ()) {
         Ok(permit) => {
             let reason = format!("permitted by {}", permit.policies().join(", "));
-            Explanation { permitted: true, code: None, reason, policies: with_source(permit.policies()), would: Vec::new() }
+            let policies = with_source(permit.policies());
+            Explanation { permitted: true, code: None, reason, policies, near_groups: Vec::new(), would: Vec::new() }
         }
         Err(denial) => {
-            let code = Some(denial.code());
-            Explanation {
-                permitted: false,
-                code,
-                policies: with_source(&denial.policies),
-                reason: denial.reason,
-                would: changes(set, request),
-            }
+            let (code, policies) = (Some(denial.code()), with_source(&denial.policies));
+            let (near_groups, would) = (near_groups(set, request), changes(set, request));
+            Explanation { permitted: false, code, policies, reason: denial.reason, near_groups, would }
         }
     }
+}
+
+fn near_groups(set: &PolicySet, request: &Request<'_>) -> Vec<NearGroup> {
+    let plain = |group: &str| group.trim().trim_matches('/').to_lowercase();
+    let mut near = Vec::new();
+    for rule in set.roles.iter().filter(|rule| !request.roles.contains(&rule.role)) {
+        for wanted in rule.groups.iter().filter(|wanted| !request.groups.contains(wanted)) {
+            let alike = request.groups.iter().filter(|group| plain(group) == plain(wanted));
+            near.extend(alike.map(|group| NearGroup { sent: group.clone(), wanted: wanted.clone(), role: rule.role.clone() }));
+        }
+    }
+    near
 }
 
 fn changes(set: &PolicySet, request: &Request<'_>) -> Vec<Would> {

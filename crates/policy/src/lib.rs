@@ -18,7 +18,7 @@ mod source;
 mod vocabulary;
 
 pub use decide::decide;
-pub use explain::{Explanation, Would, explain};
+pub use explain::{Explanation, NearGroup, Would, explain};
 pub use problem::{PolicyProblem, PolicyProblemKind};
 pub use request::{Action, Denial, DenialCode, Permit, Request, ToolAnnotations};
 pub use set::{PolicySet, needs_annotations};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use policy::{Action, CedarFile, Deny, Grant, PolicySet, PolicySource, Request, RoleRule, ToolAnnotations, decide, needs_annotations};
+use policy::{Action, CedarFile, Deny, Grant, NearGroup, PolicySet, PolicySource, Request, RoleRule, ToolAnnotations, Would};
+use policy::{decide, explain, needs_annotations};
 
 fn source() -> PolicySource {
     PolicySource {
@@ -152,4 +153,40 @@ fn the_fingerprint_follows_the_source() {
     assert_eq!(one.fingerprint(), PolicySet::compile(&source()).unwrap().fingerprint());
     assert_ne!(one.fingerprint(), two.fingerprint());
     assert_eq!(one.fingerprint().len(), 64);
+}
+
+/// The usual reasons for a refusal, each named.
+#[test]
+fn a_denial_is_explained() {
+    let grant = Grant {
+        roles: vec!["sales".to_owned()],
+        upstreams: vec!["crm".to_owned()],
+        tools: vec!["get_*".to_owned()],
+        read_only: true,
+        source: Some("doorward.yaml:9".to_owned()),
+        ..Grant::default()
+    };
+    let set = PolicySet::compile(&PolicySource { grants: vec![grant], ..source() }).unwrap();
+    let permits = vec!["grants[0].tools".to_owned()];
+    let (nobody, sales) = (BTreeSet::new(), BTreeSet::from(["sales".to_owned()]));
+    let read_only = |request: Request<'static>| {
+        let annotations = ToolAnnotations { read_only: Some(true), destructive: None };
+        Request { action: Action::CallTool { name: "get_x", annotations, arguments: None }, ..request }
+    };
+    let nobody: &'static BTreeSet<String> = Box::leak(Box::new(nobody));
+    let sales: &'static BTreeSet<String> = Box::leak(Box::new(sales));
+
+    let groups = ["/sales ".to_owned(), "Marketing".to_owned()];
+    let missing_role = explain(&set, &Request { groups: &groups, ..read_only(call("get_x", nobody)) });
+    assert_eq!((missing_role.permitted, missing_role.code), (false, Some("policy.default_deny")));
+    let near = NearGroup { sent: "/sales ".to_owned(), wanted: "Sales".to_owned(), role: "sales".to_owned() };
+    assert_eq!(missing_role.near_groups, [near]);
+    assert_eq!(missing_role.would, [Would::Role { role: "sales".to_owned(), policies: permits.clone() }]);
+
+    let not_annotated = explain(&set, &call("get_x", sales));
+    assert_eq!(not_annotated.would, [Would::ReadOnly { policies: permits }]);
+
+    let permitted = explain(&set, &read_only(call("get_x", sales)));
+    assert!(permitted.permitted);
+    assert_eq!(permitted.policies, [("grants[0].tools".to_owned(), Some("doorward.yaml:9".to_owned()))]);
 }

@@ -61,11 +61,19 @@ fn check(args: &FileArgs) -> anyhow::Result<ExitCode> {
     match result {
         Ok(config) => {
             println!("{}: valid. {}", args.config.display(), summary(&config));
+            note_exposure(&config);
             note_master_key(&config);
             note_metadata(&config);
             Ok(ExitCode::SUCCESS)
         }
         Err(problems) => Ok(report(&args.config, &problems)),
+    }
+}
+
+/// Plain HTTP is for this machine; a container has to listen on every address all the same, so this is no fault.
+fn note_exposure(config: &Config) {
+    if !config.public_url.is_https() && !config.listen.ip().is_loopback() {
+        eprintln!("note: {} serves plain HTTP to the network; for this machine alone, listen on 127.0.0.1", config.listen);
     }
 }
 

@@ -161,6 +161,9 @@ fn print(explanation: &Explanation, request: &Request<'_>) {
     for (id, source) in &explanation.policies {
         println!("  by:     {id} ({})", source.as_deref().unwrap_or("?"));
     }
+    for near in &explanation.near_groups {
+        println!("  group {:?} was given, the role {} is for {:?}", near.sent, near.role, near.wanted);
+    }
     for would in &explanation.would {
         let (change, policies) = match would {
             Would::Role { role, policies } => (format!("to the role {role}"), policies),
@@ -180,12 +183,15 @@ fn as_json(explanation: &Explanation, request: &Request<'_>) -> Value {
             Would::ReadOnly { policies } => json!({ "read_only": true, "policies": policies }),
         })
         .collect();
+    let near_groups: Vec<Value> =
+        explanation.near_groups.iter().map(|near| json!({ "sent": near.sent, "wanted": near.wanted, "role": near.role })).collect();
     json!({
         "permitted": explanation.permitted,
         "code": explanation.code,
         "reason": explanation.reason,
         "roles": request.roles,
         "policies": policies,
+        "near_groups": near_groups,
         "would_be_permitted": would,
     })
 }

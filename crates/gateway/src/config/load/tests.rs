@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::super::problem::{Problem, ProblemKind};
 use super::super::resolve::Origin;
 use super::read;
 
@@ -40,6 +41,30 @@ fn bad_files_give_exactly_their_problems() {
         assert_eq!(found, std::fs::read_to_string(&golden).unwrap_or_default(), "{}", file.display());
     }
     assert!(seen >= 10, "only {seen} golden files");
+}
+
+/// Every YAML block of README and docs is a part of a configuration: it may lack things, but every key and type is real.
+#[test]
+fn documents_show_only_keys_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = vec![root.join("README.md")];
+    for folder in ["docs", "docs/guide", "docs/reference", "docs/errors"] {
+        files.extend(std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    let mut seen = 0;
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            seen += 1;
+            let problems =
+                read(block, &Origin { file: None, base_dir: Path::new("/") }, &|_| Some(String::new())).err().unwrap_or_default();
+            let faults = problems
+                .iter()
+                .filter(|problem| matches!(problem.kind, ProblemKind::UnknownKey | ProblemKind::WrongType | ProblemKind::Syntax));
+            assert_eq!(faults.collect::<Vec<_>>(), [] as [&Problem; 0], "{}:\n{block}", file.display());
+        }
+    }
+    assert!(seen >= 3, "only {seen} blocks");
 }
 
 /// A configuration that is right, in as few lines as it goes.
