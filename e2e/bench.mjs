@@ -6,21 +6,13 @@ import { tokensFor } from './lib/oauth.mjs';
 import { Programs, run } from './lib/process.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
-const ROUNDS = 5;
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const SECONDS = 3;
 const CONNECTIONS = 32;
 
-async function initialize(url, token) {
-  const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...(token && { authorization: `Bearer ${token}` }) };
-  const say = (message, session) => fetch(url, { method: 'POST', headers: { ...headers, ...session }, body: JSON.stringify({ jsonrpc: '2.0', ...message }) });
-  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'bench', version: '0' } };
-  const answer = await say({ id: 1, method: 'initialize', params });
-  await answer.text();
-  if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
-  const session = { 'mcp-session-id': answer.headers.get('mcp-session-id'), 'mcp-protocol-version': '2025-11-25' };
-  await (await say({ method: 'notifications/initialized' }, session)).text();
-  return { ...headers, ...session };
-}
+const headersFor = (token) => ({
+  'content-type': 'application/json', accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25', ...(token && { authorization: `Bearer ${token}` }),
+});
 
 function script(path, headers) {
   const body = JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'list_notes', arguments: {} } });
@@ -39,6 +31,7 @@ async function drive(url, path) {
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 const work = `${here}.work/runs/bench`;
+process.env.E2E_STATELESS = '1';
 rmSync(work, { recursive: true, force: true });
 mkdirSync(work, { recursive: true });
 const programs = new Programs(`${here}.work/logs/bench`);
@@ -47,7 +40,7 @@ try {
   const through = `${installation.publicUrl}/fixture/mcp`;
   const { accessToken } = await tokensFor(through, { user: 'alice', idp: 'op' });
   const targets = { direct: [installation.fixture], doorward: [through, accessToken] };
-  for (const [name, [url, token]] of Object.entries(targets)) script(`${work}/${name}.lua`, await initialize(url, token));
+  for (const [name, [url, token]] of Object.entries(targets)) script(`${work}/${name}.lua`, headersFor(token));
   const rates = { direct: [], doorward: [] };
   for (let round = 1; round <= ROUNDS; round += 1) {
     for (const [name, [url]] of Object.entries(targets)) {

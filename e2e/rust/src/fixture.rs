@@ -1,9 +1,11 @@
 //! The MCP server behind Doorward: tools that read, write and destroy, and one that says who is calling.
-//! Prints `ready <url>` when it listens; `E2E_PORT` is the port on loopback.
+//! Prints `ready <url>` when it listens; `E2E_PORT` is the port on loopback; with `E2E_STATELESS`
+//! it keeps no sessions and answers in JSON, for the benchmark.
 
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
+use axum::serve::ListenerExt;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::Extension;
 use rmcp::handler::server::wrapper::Parameters;
@@ -93,8 +95,14 @@ impl ServerHandler for Notes {
 async fn main() -> anyhow::Result<()> {
     let port: u16 = std::env::var("E2E_PORT").context("E2E_PORT")?.parse()?;
     let notes = Notes::new();
-    let service = StreamableHttpService::new(move || Ok(notes.clone()), Arc::new(LocalSessionManager::default()), StreamableHttpServerConfig::default());
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let mut config = StreamableHttpServerConfig::default();
+    if std::env::var_os("E2E_STATELESS").is_some() {
+        config = config.with_legacy_session_mode(false).with_json_response(true);
+    }
+    let service = StreamableHttpService::new(move || Ok(notes.clone()), Arc::new(LocalSessionManager::default()), config);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?.tap_io(|socket| {
+        let _ = socket.set_nodelay(true);
+    });
     println!("ready http://127.0.0.1:{port}/mcp");
     axum::serve(listener, axum::Router::new().route_service("/mcp", service)).await?;
     Ok(())
