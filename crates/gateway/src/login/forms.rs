@@ -26,6 +26,12 @@ impl Form {
         Ok(Self(url::form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
     }
 
+    /// Reads a query string by the same rules.
+    pub(super) fn query(query: Option<&str>) -> Self {
+        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
     /// A field that may be absent; twice is once too often.
     pub(super) fn optional(&self, name: &str) -> Result<Option<&str>, LoginError> {
         let mut values = self.0.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str());

@@ -30,12 +30,12 @@ mod signout;
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, Query, RawQuery, State as Shared};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, RawQuery, State as Shared};
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use oauth::client::authorize::Callback;
-use serde::Deserialize;
 
 use crate::app::{App, SharedApp};
 use crate::audit::Kind;
@@ -59,18 +59,8 @@ pub fn spawn_refresh(app: &SharedApp) {
     tokio::spawn(idp_metadata::keep_fresh(Arc::downgrade(app)));
 }
 
-/// The query of `/login` and `/login/idp`.
-#[derive(Debug, Deserialize)]
-pub struct RequestQuery {
-    req: Option<String>,
-}
-
-/// The query of `/login/start`.
-#[derive(Debug, Deserialize)]
-pub struct StartQuery {
-    #[serde(rename = "return")]
-    return_to: Option<String>,
-}
+/// A body as it came, or the reason why it was not read whole.
+type Body = Result<Bytes, BytesRejection>;
 
 /// `GET /`: the signed-in page, or the landing page.
 pub async fn home(Shared(app): Shared<SharedApp>, Extension(context): Extension<RequestContext>, headers: HeaderMap) -> Response {
@@ -81,11 +71,10 @@ pub async fn home(Shared(app): Shared<SharedApp>, Extension(context): Extension<
 pub async fn hub(
     Shared(app): Shared<SharedApp>,
     Extension(context): Extension<RequestContext>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
-    Query(query): Query<RequestQuery>,
 ) -> Response {
-    let id = query.req.unwrap_or_default();
-    let outcome = dispatch::next(&app, &context, &headers, &id).await;
+    let outcome = next(&app, &context, &headers, query.as_deref()).await;
     recorded(&app, &context, None, outcome).await
 }
 
@@ -93,10 +82,10 @@ pub async fn hub(
 pub async fn start(
     Shared(app): Shared<SharedApp>,
     Extension(context): Extension<RequestContext>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
-    Query(query): Query<StartQuery>,
 ) -> Response {
-    page(&context, browser::start(&app, &headers, query.return_to.as_deref()).await)
+    page(&context, begin(&app, &headers, query.as_deref()).await)
 }
 
 /// `POST /login/consent`
@@ -104,9 +93,12 @@ pub async fn consent(
     Shared(app): Shared<SharedApp>,
     Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Response {
-    let outcome = consent::submit(&app, &context, &headers, &body).await;
+    let outcome = match whole(body) {
+        Ok(body) => consent::submit(&app, &context, &headers, &body).await,
+        Err(error) => Err(error),
+    };
     recorded(&app, &context, None, outcome).await
 }
 
@@ -115,9 +107,12 @@ pub async fn choose_idp(
     Shared(app): Shared<SharedApp>,
     Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Response {
-    let outcome = choose::submit(&app, &headers, &body).await;
+    let outcome = match whole(body) {
+        Ok(body) => choose::submit(&app, &headers, &body).await,
+        Err(error) => Err(error),
+    };
     recorded(&app, &context, None, outcome).await
 }
 
@@ -127,9 +122,12 @@ pub async fn saml_acs(
     Extension(context): Extension<RequestContext>,
     Path(idp): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Response {
-    let outcome = acs(&app, &context, &headers, &idp, &body).await;
+    let outcome = match whole(body) {
+        Ok(body) => acs(&app, &context, &headers, &idp, &body).await,
+        Err(error) => Err(error),
+    };
     recorded(&app, &context, Some(&idp), outcome).await
 }
 
@@ -155,9 +153,13 @@ pub async fn sign_out(
     Shared(app): Shared<SharedApp>,
     Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Response {
-    page(&context, signout::submit(&app, &context, &headers, &body).await)
+    let outcome = match whole(body) {
+        Ok(body) => signout::submit(&app, &context, &headers, &body).await,
+        Err(error) => Err(error),
+    };
+    page(&context, outcome)
 }
 
 /// `GET /saml/metadata`: our metadata, where one SAML identity provider is configured.
@@ -172,6 +174,20 @@ pub async fn sp_metadata_for(
     Path(idp): Path<String>,
 ) -> Response {
     page(&context, idp_metadata::ours(&app, Some(&idp)))
+}
+
+fn whole(body: Body) -> Result<Bytes, LoginError> {
+    body.map_err(|_| LoginError::FormMalformed("it is too large, or it broke off"))
+}
+
+async fn next(app: &App, context: &RequestContext, headers: &HeaderMap, query: Option<&str>) -> Result<Response, LoginError> {
+    let query = forms::Form::query(query);
+    dispatch::next(app, context, headers, query.optional("req")?.ok_or(LoginError::RequestMalformed)?).await
+}
+
+async fn begin(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Response, LoginError> {
+    let query = forms::Form::query(query);
+    browser::start(app, headers, query.optional("return")?).await
 }
 
 async fn acs(app: &App, context: &RequestContext, headers: &HeaderMap, idp: &str, body: &[u8]) -> Result<Response, LoginError> {

@@ -230,7 +230,7 @@ async fn identify(
         issuer: settings.issuer.to_string(),
         subject: id_token.subject.clone(),
         username: text(&settings.username_claim),
-        email: text(&settings.email_claim),
+        email: email(&claims, &settings.email_claim),
         display_name: text(&settings.name_claim),
         groups: found.unwrap_or_default(),
         authn_instant: id_token.auth_time.unwrap_or_else(|| app.clock.now()),
@@ -270,6 +270,17 @@ fn sensitive(value: &Secret<String>) -> Result<HeaderValue, LoginError> {
 /// A claim that is a non-empty string; every other shape is as good as none, for names are only shown and matched.
 fn text(claims: &Map<String, Value>, claim: &str) -> Option<String> {
     claims.get(claim).and_then(Value::as_str).filter(|value| !value.is_empty()).map(str::to_owned)
+}
+
+/// The e-mail address, unless the IdP says that nobody has verified it: `users` of a role may name addresses (security.md I6).
+/// `xms_edov` is Microsoft Entra ID's word for the same.
+fn email(claims: &Map<String, Value>, claim: &str) -> Option<String> {
+    let denied =
+        |marker: &str| claims.get(marker).is_some_and(|value| *value != Value::Bool(true) && value != "true" && value != "1" && value != 1);
+    if claim == "email" && (denied("email_verified") || denied("xms_edov")) {
+        return None;
+    }
+    text(claims, claim)
 }
 
 fn seconds_since(earlier: Timestamp, now: Timestamp) -> u64 {

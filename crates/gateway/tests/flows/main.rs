@@ -6,7 +6,11 @@ mod attacks;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod crooked_openid;
+#[cfg(test)]
 mod headers;
+#[cfg(test)]
+mod saml_subjects;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]

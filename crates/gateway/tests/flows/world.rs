@@ -49,8 +49,7 @@ impl World {
     }
 
     pub(crate) async fn with(wish: Wish) -> Self {
-        let start: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
-        let clock = Clock::mock(start);
+        let clock = noon();
         let any_port = "127.0.0.1:0".parse().unwrap();
         let (oidc, saml) = (loopback::bind(any_port).await.unwrap(), loopback::bind(any_port).await.unwrap());
         let (issuer, metadata) = (idp_oidc::issuer(&oidc).unwrap(), idp_saml::metadata_url(&saml).unwrap());
@@ -61,7 +60,12 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("gone.xml"), "<html>moved</html>").unwrap();
         let yaml = configuration(&issuer, metadata.as_str(), wish.saml_binding);
-        let config = Config::from_yaml(&yaml, folder.path()).unwrap_or_else(|problems| panic!("{problems:?}"));
+        Self::of(&yaml, folder, clock, idps).await
+    }
+
+    /// A Doorward with another configuration, whose relative paths begin in `folder`.
+    pub(crate) async fn of(yaml: &str, folder: TempDir, clock: Clock, idps: Vec<Running>) -> Self {
+        let config = Config::from_yaml(yaml, folder.path()).unwrap_or_else(|problems| panic!("{problems:?}"));
         let app = App::start(config, clock.clone()).await.unwrap();
         Self { router: routes::router(Arc::clone(&app)), app, clock, folder, idps }
     }
@@ -109,6 +113,27 @@ impl World {
         let answer: Value = serde_json::from_slice(&body).unwrap();
         answer["client_id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
+}
+
+/// When every test begins.
+pub(crate) fn noon() -> Clock {
+    let start: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+    Clock::mock(start)
+}
+
+/// A configuration with these identity providers and nothing else worth a word.
+pub(crate) fn plain_configuration(identity_providers: &str) -> String {
+    format!(
+        "public_url: {PUBLIC_URL}
+data_dir: data
+master_key: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+identity_providers:
+{identity_providers}
+upstreams: {{ crm: {{ name: CRM, url: 'http://127.0.0.1:9/mcp' }} }}
+roles: {{ all: {{ groups: ['*'] }} }}
+grants: [ {{ role: all, upstream: crm, tools: ['*'] }} ]
+"
+    )
 }
 
 /// The address with which a client sends a browser to Doorward.

@@ -1,0 +1,191 @@
+//! An OpenID provider that signs whatever a test wants: what Doorward makes of it.
+
+use std::sync::{Arc, Mutex};
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use gateway::clock::Clock;
+use oauth::jwks::Jwk;
+use oauth::jwt::{self, SigningKey};
+use serde_json::{Map, Value, json};
+
+use crate::browser::{Browser, Page};
+use crate::world::{World, noon, plain_configuration};
+
+/// What the provider says next.
+struct Saying {
+    key: SigningKey,
+    published: Vec<Jwk>,
+    claims: Map<String, Value>,
+    userinfo: Value,
+}
+
+#[derive(Clone)]
+struct Provider {
+    issuer: String,
+    clock: Clock,
+    saying: Arc<Mutex<Saying>>,
+}
+
+impl Provider {
+    async fn start(clock: &Clock) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let key = new_key();
+        let saying = Saying { published: vec![key.public_jwk()], key, claims: Map::new(), userinfo: json!({ "sub": "s1" }) };
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let provider = Self { issuer, clock: clock.clone(), saying: Arc::new(Mutex::new(saying)) };
+        let router = Router::new()
+            .route("/.well-known/openid-configuration", get(discovery))
+            .route(
+                "/jwks",
+                get(async |State(provider): State<Provider>| Json(json!({ "keys": provider.saying.lock().unwrap().published }))),
+            )
+            .route("/token", post(token))
+            .route("/me", get(async |State(provider): State<Provider>| Json(provider.saying.lock().unwrap().userinfo.clone())))
+            .with_state(provider.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        provider
+    }
+
+    /// The claims that differ from a good ID token; null removes one.
+    fn say(&self, claims: &Value) {
+        self.saying.lock().unwrap().claims = claims.as_object().unwrap().clone();
+    }
+}
+
+fn new_key() -> SigningKey {
+    SigningKey::from_pkcs8(SigningKey::generate_pkcs8().unwrap().expose()).unwrap()
+}
+
+async fn discovery(State(provider): State<Provider>) -> Json<Value> {
+    let issuer = &provider.issuer;
+    Json(json!({
+        "issuer": issuer, "authorization_endpoint": format!("{issuer}/authorize"), "token_endpoint": format!("{issuer}/token"),
+        "jwks_uri": format!("{issuer}/jwks"), "userinfo_endpoint": format!("{issuer}/me"), "id_token_signing_alg_values_supported": ["ES256"],
+    }))
+}
+
+/// The code is the nonce: so the provider needs no memory.
+async fn token(State(provider): State<Provider>, body: String) -> Json<Value> {
+    let code = url::form_urlencoded::parse(body.as_bytes()).find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let now = provider.clock.now().as_second();
+    let saying = provider.saying.lock().unwrap();
+    let mut claims = json!({
+        "iss": provider.issuer, "sub": "s1", "aud": "doorward", "iat": now, "exp": now + 60, "nonce": code, "groups": ["a"],
+        "preferred_username": "alice", "email": "alice@example.com",
+    });
+    for (name, value) in &saying.claims {
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
+        }
+    }
+    Json(json!({ "access_token": "at", "token_type": "Bearer", "id_token": jwt::sign(&saying.key, "JWT", &claims).unwrap() }))
+}
+
+async fn world() -> (World, Provider) {
+    let clock = noon();
+    let provider = Provider::start(&clock).await;
+    let yaml =
+        plain_configuration(&format!("  crooked: {{ oidc: {{ issuer: '{}', client_id: doorward, client_secret: x }} }}", provider.issuer));
+    (World::of(&yaml, tempfile::tempdir().unwrap(), clock, Vec::new()).await, provider)
+}
+
+/// Signs in with a fresh browser; the provider's pages are skipped.
+async fn sign_in(world: &World) -> (Browser, Page) {
+    let mut browser = world.browser();
+    let page = browser.open("/login/start").await;
+    let value = |name: &str| page.url.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value.into_owned()).unwrap();
+    let query =
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs([("code", value("nonce")), ("state", value("state"))]).finish();
+    let page = browser.open_from(page.url.as_str(), &format!("/login/oidc/crooked/callback?{query}")).await;
+    (browser, page)
+}
+
+#[tokio::test]
+async fn what_an_id_token_may_not_say() {
+    let (world, provider) = world().await;
+    let now = world.clock.now().as_second();
+    let cases = [
+        (json!({ "_claim_names": { "groups": "src1" }, "groups": null }), "oidc.groups_overage"),
+        (json!({ "hasgroups": true, "groups": null }), "oidc.groups_overage"),
+        (json!({ "groups": { "a": 1 } }), "oidc.groups_unknown_shape"),
+        (json!({ "nonce": "of another sign-in" }), "oidc.nonce_mismatch"),
+        (json!({ "aud": ["doorward", "other"] }), "oidc.authorized_party_mismatch"),
+        (json!({ "azp": "other" }), "oidc.authorized_party_mismatch"),
+        (json!({ "aud": "other" }), "oauth.jwt_audience_mismatch"),
+        (json!({ "iss": "https://evil.example" }), "oauth.jwt_issuer_mismatch"),
+        (json!({ "exp": now - 61 }), "oauth.jwt_expired"),
+        (json!({ "exp": null }), "oauth.jwt_claim_invalid"),
+        (json!({ "events": {} }), "oidc.not_an_id_token"),
+        (json!({ "at_hash": "AAAAAAAAAAAAAAAAAAAAAA" }), "oidc.access_token_mismatch"),
+    ];
+    for (claims, code) in cases {
+        provider.say(&claims);
+        let (browser, page) = sign_in(&world).await;
+        assert_eq!(page.code().as_deref(), Some(code), "{claims} {}", page.text());
+        assert_eq!(browser.cookie("session"), None, "{claims}");
+    }
+    assert_eq!(world.events(&["sign_in", "user_created"]).len(), 0);
+}
+
+#[tokio::test]
+async fn userinfo_is_asked_for_groups_and_must_be_about_the_same_person() {
+    let (world, provider) = world().await;
+    let cases = [
+        (json!({ "sub": "s1", "groups": ["b"] }), Ok(vec!["b"])),
+        (json!({ "sub": "s1" }), Ok(vec![])),
+        (json!({ "sub": "s2", "groups": ["b"] }), Err("oidc.userinfo_subject_mismatch")),
+        (json!({ "sub": "s1", "_claim_names": { "groups": "x" } }), Err("oidc.groups_overage")),
+        (json!(["s1"]), Err("oidc.userinfo_malformed")),
+    ];
+    provider.say(&json!({ "groups": null }));
+    for (userinfo, expected) in cases {
+        provider.saying.lock().unwrap().userinfo = userinfo.clone();
+        let (_, page) = sign_in(&world).await;
+        match expected {
+            Err(code) => assert_eq!(page.code().as_deref(), Some(code), "{userinfo}"),
+            Ok(groups) => {
+                assert!(page.html.contains("You are signed in"), "{userinfo} {}", page.text());
+                assert_eq!(world.app.store.find_users("alice").await.unwrap()[0].groups, groups);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_verified_is_none() {
+    let (world, provider) = world().await;
+    for (claims, kept) in [
+        (json!({}), true),
+        (json!({ "email_verified": true }), true),
+        (json!({ "email_verified": "true" }), true),
+        (json!({ "email_verified": false }), false),
+        (json!({ "email_verified": "false" }), false),
+        (json!({ "email_verified": null, "xms_edov": 0 }), false),
+        (json!({ "xms_edov": "1" }), true),
+    ] {
+        provider.say(&claims);
+        assert!(sign_in(&world).await.1.html.contains("You are signed in"));
+        let user = world.app.store.find_users("alice").await.unwrap().remove(0);
+        assert_eq!(user.email.is_some(), kept, "{claims}");
+    }
+}
+
+/// Security.md I10.
+#[tokio::test]
+async fn a_new_key_works_within_half_a_minute_and_the_old_one_not_for_ever() {
+    let (world, provider) = world().await;
+    assert!(sign_in(&world).await.1.html.contains("You are signed in"));
+    let successor = new_key();
+    provider.saying.lock().unwrap().published = vec![successor.public_jwk()];
+    assert!(sign_in(&world).await.1.html.contains("You are signed in"), "the kept keys still hold the old one");
+    provider.saying.lock().unwrap().key = successor;
+    assert_eq!(sign_in(&world).await.1.code().as_deref(), Some("oauth.jwt_unknown_key"), "at most one attempt in half a minute");
+    world.wait(30);
+    assert!(sign_in(&world).await.1.html.contains("You are signed in"));
+    provider.saying.lock().unwrap().key = new_key();
+    assert_eq!(sign_in(&world).await.1.code().as_deref(), Some("oauth.jwt_unknown_key"), "a key that was never published");
+}
