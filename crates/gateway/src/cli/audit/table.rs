@@ -114,7 +114,7 @@ fn cells(entry: &Entry) -> [String; COLUMNS] {
         cell(name.map(String::as_str)),
         cell(client.map(String::as_str)),
         cell(event.upstream.as_deref()),
-        cell(Some(&what(event))),
+        cell(Some(&what(entry))),
         cell(event.decision.map(|decision| match decision {
             Decision::Permit => "permit",
             Decision::Deny => "deny",
@@ -124,8 +124,14 @@ fn cells(entry: &Entry) -> [String; COLUMNS] {
     ]
 }
 
-/// The kind, or for a call its method and the name it is about.
-fn what(event: &Event) -> String {
+/// The kind, or for a call its method and the name it is about; and what Doorward called for by itself.
+fn what(entry: &Entry) -> String {
+    let named = subject(&entry.record.event);
+    let purpose = entry.outcome.as_ref().and_then(|outcome| outcome.event.detail.get("purpose"));
+    purpose.map_or_else(|| named.clone(), |purpose| format!("{named} ({purpose})"))
+}
+
+fn subject(event: &Event) -> String {
     match (&event.method, &event.name) {
         (Some(method), Some(name)) => format!("{method} {name}"),
         (Some(method), None) => method.clone(),

@@ -128,3 +128,14 @@ fn a_call_in_json_carries_its_outcome() {
     assert_eq!(text.lines().count(), 4);
     assert!(!text.contains('\u{1b}'));
 }
+
+#[test]
+fn what_doorward_called_for_by_itself_says_so() {
+    let mut lookup = entries().remove(1);
+    lookup.outcome.as_mut().unwrap().event.detail.insert("purpose".to_owned(), "catalogue".to_owned());
+    let mut bytes = Vec::new();
+    let mut output = Output::new(&mut bytes, false, Style::Plain);
+    output.show(&lookup).unwrap();
+    output.flush().unwrap();
+    assert!(String::from_utf8(bytes).unwrap().contains("tools/call read_contact (catalogue)  permit"));
+}
