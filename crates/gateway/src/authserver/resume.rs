@@ -4,8 +4,8 @@
 //! checked again: the client, its redirect URI, the upstream, the person.
 
 use axum::extract::{Extension, RawQuery, State};
-use axum::response::Response;
-use http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use oauth::server::authorize::{AuthorizationParams, ReplyTarget};
 use oauth::server::parameters::Parameters;
@@ -27,9 +27,14 @@ use crate::request_id::RequestContext;
 pub async fn get(
     State(app): State<SharedApp>,
     Extension(context): Extension<RequestContext>,
+    method: Method,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
+    if method != Method::GET {
+        // The router gives HEAD to the handlers of GET; a browser that only looks ahead must not use the sign-in up.
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
     let mut known = Known::default();
     match resume(&app, &headers, query.unwrap_or_default().as_bytes(), &mut known).await {
         Ok(response) => response,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use axum::body::Body;
+use http::{Request, StatusCode};
 use store::Stage;
 
 use super::harness::{CALLBACK, Gateway, ISSUER, code_in};
@@ -15,6 +16,9 @@ async fn a_signed_in_request_becomes_one_code() {
     let alice = gateway.sign_in("okta", "alice").await;
     gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session }).await;
 
+    let target = format!("/oauth/resume?req={}", under_way.id);
+    let ahead = gateway.send(Request::head(target).header("cookie", &under_way.cookie).body(Body::empty()).unwrap()).await;
+    assert_eq!(ahead.status, StatusCode::METHOD_NOT_ALLOWED, "looking ahead uses nothing up");
     let reply = gateway.resume(&under_way).await;
     assert_eq!(reply.status, StatusCode::FOUND);
     assert!(reply.location().as_str().starts_with(&format!("{CALLBACK}?code=")));

@@ -280,3 +280,23 @@ fn the_key_id_is_the_thumbprint_of_rfc_7638() {
     assert_eq!(set.keys()[0].thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     assert_eq!(key().kid().len(), 43);
 }
+
+/// No bit of a token may be changed, and nothing may be taken from its end or put there.
+#[test]
+fn every_change_of_a_token_is_noticed() {
+    let key = key();
+    let good = raw(&key, r#"{"alg":"ES256"}"#, &format!("{{{CLAIMS}}}"));
+    for index in 0..good.len() {
+        for replacement in [b'A', b'B', b'.', b'='] {
+            let mut bytes = good.clone().into_bytes();
+            if bytes[index] == replacement {
+                continue;
+            }
+            bytes[index] = replacement;
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(verify(&changed, &keys(&key), &accept()).is_err(), "byte {index} as {}", char::from(replacement));
+        }
+        let cut = good.get(..index).unwrap();
+        assert!(verify(cut, &keys(&key), &accept()).is_err(), "cut at {index}");
+    }
+}

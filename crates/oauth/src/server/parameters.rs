@@ -1,6 +1,7 @@
 //! The parameters of a request: form-encoded, each at most once (RFC 6749 section 3.1).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The largest query or form that is read.
 pub const MAX_FORM_BYTES: usize = 16 * 1024;
@@ -28,10 +29,10 @@ impl ParametersError {
 }
 
 /// Decoded parameters. A repeated one is remembered as such and has no value: two readers would pick different ones.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Parameters(BTreeMap<String, Occurrence>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Occurrence {
     Once(String),
     Repeated,
@@ -79,6 +80,13 @@ impl Parameters {
     }
 }
 
+/// Names only: among the values are codes, tokens and secrets.
+impl fmt::Debug for Parameters {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{MAX_FORM_BYTES, Parameters, ParametersError};
@@ -92,6 +100,11 @@ mod tests {
         assert_eq!(parameters.get("d"), None);
         assert_eq!(parameters.repeated(), Some("a"));
         assert_eq!(Parameters::parse(b"s=x+y%26").unwrap().get("s"), Some("x y&"));
+    }
+
+    #[test]
+    fn values_are_not_printed() {
+        assert_eq!(format!("{:?}", Parameters::parse(b"client_secret=hunter2").unwrap()), r#"{"client_secret"}"#);
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl RegistrationError {
 }
 
 /// The answer to an accepted registration (RFC 7591 section 3.2.1).
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct RegistrationResponse<'a> {
     /// The new client's id.
     pub client_id: &'a str,

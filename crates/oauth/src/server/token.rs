@@ -110,7 +110,7 @@ impl TokenRequestError {
 }
 
 /// The answer to a granted request (RFC 6749 section 5.1).
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct TokenResponse<'a> {
     /// The access token.
     pub access_token: &'a str,
