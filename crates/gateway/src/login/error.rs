@@ -223,6 +223,12 @@ impl LoginError {
         }
     }
 
+    /// Whether this says something about somebody's sign-in. Addresses that name none, unreadable forms and pages opened again
+    /// are left to the log: anybody could fill the audit trail with them.
+    pub(super) fn belongs_on_record(&self) -> bool {
+        !matches!(self, Self::RequestMalformed | Self::FormMalformed(_) | Self::IdpUnknown(_) | Self::AlreadyCompleted | Self::UserDisabled)
+    }
+
     /// What only the log and the audit trail are told: the whole chain of causes.
     pub(super) fn private(&self) -> String {
         if let Self::MetadataUnavailable { detail, .. } = self {

@@ -221,22 +221,18 @@ fn find_idp(app: &App, id: &str) -> Result<IdentityProvider, LoginError> {
 /// A reply that leaves no audit line of its own when it fails.
 fn page(context: &RequestContext, outcome: Result<Response, LoginError>) -> Response {
     outcome.unwrap_or_else(|error| {
-        tracing::warn!(code = error.code(), request_id = context.request_id, reason = error.private(), "page refused");
+        tracing::warn!(code = error.code(), request_id = context.request_id, reason = error.private(), "refused with a page");
         error.page(&context.request_id)
     })
 }
 
-/// The reply of a step; a refusal goes to the audit trail.
+/// The reply of a step; a refusal goes to the audit trail. (That a person is disabled was recorded by name where they were
+/// recognised.)
 async fn recorded(app: &App, context: &RequestContext, idp: Option<&str>, outcome: Result<Response, LoginError>) -> Response {
-    match outcome {
-        Ok(response) => response,
-        Err(error) => {
-            // A disabled person was recorded by name where they were recognised.
-            if !matches!(error, LoginError::UserDisabled) {
-                let known = idp.filter(|id| !matches!(error, LoginError::IdpUnknown(_)) && !id.is_empty());
-                record::refusal(app, context, Kind::SignInRefused, &Subject { idp: known, ..Subject::default() }, &error).await;
-            }
-            error.page(&context.request_id)
-        }
+    if let Err(error) = &outcome
+        && error.belongs_on_record()
+    {
+        record::refusal(app, context, Kind::SignInRefused, &Subject { idp, ..Subject::default() }, error).await;
     }
+    page(context, outcome)
 }

