@@ -19,7 +19,7 @@ mod sse;
 mod strict;
 
 pub use era::{Era, HeaderError, ProtocolVersion, StandardHeaders, agree, decode_header_value};
-pub use list::{Filtered, Item, ListKind, ReplyError, ToolAnnotations, filter_lists};
+pub use list::{Filtered, Item, ListKind, ReplyError, ToolAnnotations, filter_lists, make_private};
 pub use message::{Call, Id, Message, Meta, Notification, Params, Reference, Request, Response, parse};
 pub use method::Method;
 pub use reply::{ErrorReply, Summary, summarize};

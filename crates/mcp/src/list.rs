@@ -15,6 +15,9 @@ use crate::strict::{FrameError, check_reply};
 /// The deepest nesting of an upstream's reply; schemas nest deeper than arguments do.
 const MAX_REPLY_DEPTH: usize = 100;
 
+/// The `cacheScope` of what depends on who asks.
+const PRIVATE: &str = "\"private\"";
+
 /// Which list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ListKind {
@@ -102,6 +105,19 @@ pub enum ReplyError {
     NotAList(&'static str),
 }
 
+/// Makes a reply private that calls itself public, and leaves every other byte: what one person may read is not for a
+/// cache that others share. `None` if there is nothing to change.
+pub fn make_private(reply: &[u8]) -> Result<Option<Vec<u8>>, ReplyError> {
+    check_reply(reply, MAX_REPLY_DEPTH).map_err(ReplyError::Ambiguous)?;
+    let Some(envelope) = std::str::from_utf8(reply).ok().and_then(|text| Members::parse(text).ok()) else { return Ok(None) };
+    let Some(result) = envelope.value("result").and_then(|raw| Members::parse(raw.get()).ok()) else { return Ok(None) };
+    if result.value("cacheScope").is_none_or(|scope| scope.get() == PRIVATE) {
+        return Ok(None);
+    }
+    let members = result.0.iter().map(|(name, raw)| (name.as_ref(), if name == "cacheScope" { PRIVATE } else { raw.get() }));
+    Ok(Some(envelope.with_result(&write(members)).into_bytes()))
+}
+
 /// Filters every list in `reply`: `keep` is asked per item. `private` adds `cacheScope` where the reply has none
 /// (the modern era requires it); a `cacheScope` that is there becomes `private` in any case.
 pub fn filter_lists(reply: &[u8], private: bool, keep: &mut dyn FnMut(&Item<'_>) -> bool) -> Result<Filtered, ReplyError> {
@@ -125,7 +141,7 @@ pub fn filter_lists(reply: &[u8], private: bool, keep: &mut dyn FnMut(&Item<'_>)
             }
             None if name == "cacheScope" => {
                 scoped = true;
-                "\"private\"".to_owned()
+                PRIVATE.to_owned()
             }
             None => raw.get().to_owned(),
         };
@@ -135,11 +151,10 @@ pub fn filter_lists(reply: &[u8], private: bool, keep: &mut dyn FnMut(&Item<'_>)
         return Ok(Filtered::NoList);
     }
     if private && !scoped {
-        out.push(("cacheScope", "\"private\"".to_owned()));
+        out.push(("cacheScope", PRIVATE.to_owned()));
     }
     let result = write(out.iter().map(|(name, value)| (*name, value.as_str())));
-    let body = write(envelope.0.iter().map(|(name, raw)| (name.as_ref(), if name == "result" { result.as_str() } else { raw.get() })));
-    Ok(Filtered::Lists { body: body.into_bytes(), kept: counts.0, hidden: counts.1 })
+    Ok(Filtered::Lists { body: envelope.with_result(&result).into_bytes(), kept: counts.0, hidden: counts.1 })
 }
 
 fn filter_items(
@@ -210,6 +225,11 @@ impl<'a> Members<'a> {
 
     pub(crate) fn value(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().find(|(member, _)| member == name).map(|(_, value)| *value)
+    }
+
+    /// The same object with another `result`.
+    fn with_result(&self, result: &str) -> String {
+        write(self.0.iter().map(|(name, raw)| (name.as_ref(), if name == "result" { result } else { raw.get() })))
     }
 
     fn refuse_disguised_lists(&self) -> Result<(), ReplyError> {

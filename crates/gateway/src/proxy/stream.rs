@@ -156,7 +156,7 @@ impl Work {
     }
 
     async fn prepare_json(&self, status: StatusCode, headers: HeaderMap, body: Incoming) -> Result<Prepared, ProxyError> {
-        let limit = if self.is_list() { LIST_LIMIT } else { JSON_LIMIT };
+        let limit = if self.is_list() || self.may_be_cached() { LIST_LIMIT } else { JSON_LIMIT };
         let message = match collect_some(body, limit, self.exchange.upstream.timeout).await? {
             Collected::Whole(message) => message,
             Collected::Part(..) if self.is_list() => return Err(ProxyError::UpstreamReplyTooLarge),
@@ -174,7 +174,13 @@ impl Work {
         }
         let mut end = ended(status, 0);
         self.note(summary.as_ref(), &mut end);
-        let message = if self.is_list() { self.filter(message, &mut end)? } else { message };
+        let message = if self.is_list() {
+            self.filter(message, &mut end)?
+        } else if self.may_be_cached() {
+            Self::made_private(message)?
+        } else {
+            message
+        };
         end.bytes = message.len() as u64;
         Ok(Prepared { response: respond(status, headers, whole(message)), rest: Rest::Nothing, end })
     }
@@ -232,7 +238,7 @@ impl Work {
     /// What of a chunk goes to the client now.
     fn pass(&self, scanner: &mut Option<EventScanner>, chunk: Bytes, end: &mut End) -> Result<Bytes, ProxyError> {
         let Some(events) = scanner.as_mut().map(|scanner| scanner.push(&chunk)) else { return Ok(chunk) };
-        let filters = self.is_list() || self.standing_stream;
+        let filters = self.is_list() || self.standing_stream || self.may_be_cached();
         let events = match events {
             Ok(events) => events,
             Err(_) if filters => return Err(ProxyError::UpstreamReplyTooLarge),
@@ -257,6 +263,11 @@ impl Work {
 
     fn is_list(&self) -> bool {
         self.method.is_some_and(mcp::Method::is_list)
+    }
+
+    /// Replies that 2026-07-28 lets a cache keep, for everybody if they say so. Policy decided for one person.
+    fn may_be_cached(&self) -> bool {
+        matches!(self.method, Some(mcp::Method::ReadResource | mcp::Method::Discover))
     }
 
     /// What a message of the upstream means for the end of the call, and whose a new task is.

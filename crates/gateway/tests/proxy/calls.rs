@@ -73,11 +73,20 @@ async fn prompts_resources_and_completions_follow_the_same_policy() {
         let reply = world.call(&world.alice.token, method, &params).await;
         assert_eq!(reply.json()["error"].is_null(), expected, "{method} {params}: {}", reply.body);
     }
+    let public = json!({ "jsonrpc": "2.0", "id": 7, "result": { "contents": [], "cacheScope": "public" } });
+    world.crm.answers(move |_| json_reply(&public));
+    for (method, params) in [("resources/read", json!({ "uri": "docs://a" })), ("server/discover", json!({}))] {
+        let reply = world.send(&world.modern(&world.alice.token, method, params)).await;
+        assert_eq!(reply.json()["result"]["cacheScope"], "private", "{method}: policy decided for one person");
+    }
     let stranger = person(&world.app, "stranger", "okta", &["elsewhere"], "crm").await;
     for method in ["initialize", "ping", "tools/list", "server/discover"] {
         let reply = world.call(&stranger.token, method, &json!({})).await;
-        assert_eq!(reply.code(), "policy.default_deny", "{method}");
+        assert_eq!((reply.status, reply.code().as_str()), (200, "policy.default_deny"), "{method}");
     }
+    let notification = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    let reply = world.send(&world.post(&stranger.token, "", notification)).await;
+    assert_eq!((reply.status, reply.code().as_str()), (403, "policy.default_deny"), "no answer but the status");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Lists keep everything but what policy hides.
 
-use super::{Filtered, Item, ListKind, ReplyError, ToolAnnotations, filter_lists};
+use super::{Filtered, Item, ListKind, ReplyError, ToolAnnotations, filter_lists, make_private};
 use crate::strict::FrameError;
 
 fn hide_secret(item: &Item<'_>) -> bool {
@@ -124,4 +124,24 @@ fn annotations_are_read_and_wrong_types_count_as_absent() {
         .unwrap();
         assert_eq!(seen, [(ListKind::Tools, "a".to_owned(), ToolAnnotations { read_only, destructive })], "{annotations}");
     }
+}
+
+#[test]
+fn what_calls_itself_public_becomes_private() {
+    let cases = [
+        (
+            r#"{"id":1.0,"result":{"contents":[],"cacheScope":"public","ttlMs":1.50}}"#,
+            Some(r#"{"id":1.0,"result":{"contents":[],"cacheScope":"private","ttlMs":1.50}}"#),
+        ),
+        (r#"{"result":{"cacheScope":7}}"#, Some(r#"{"result":{"cacheScope":"private"}}"#)),
+        (r#"{"result":{"cacheScope":"private"}}"#, None),
+        (r#"{"result":{"contents":[{"cacheScope":"public"}]}}"#, None),
+        (r#"{"error":{"code":1,"message":"cacheScope"}}"#, None),
+        ("[]", None),
+    ];
+    for (reply, expected) in cases {
+        let made = make_private(reply.as_bytes()).unwrap().map(|body| String::from_utf8(body).unwrap());
+        assert_eq!(made.as_deref(), expected, "{reply}");
+    }
+    assert!(make_private(br#"{"result":{"cacheScope":"private","cacheScope":"public"}}"#).is_err());
 }

@@ -1,7 +1,7 @@
 //! Lists on their way to the client: cut down to what a call would be allowed, and learned from.
 
 use bytes::Bytes;
-use mcp::{Era, Event, Filtered, Item, ListKind, filter_lists};
+use mcp::{Era, Event, Filtered, Item, ListKind, filter_lists, make_private};
 use policy::ToolAnnotations;
 
 use super::Work;
@@ -21,7 +21,17 @@ impl Work {
         if data.is_empty() {
             return Ok(event.raw().to_vec());
         }
+        if self.may_be_cached() {
+            let made = make_private(data).map_err(|error| ProxyError::UpstreamInvalidReply(error.to_string()))?;
+            return Ok(made.map_or_else(|| event.raw().to_vec(), |message| event.with_data(&message)));
+        }
         Ok(self.filtered(data, end)?.map_or_else(|| event.raw().to_vec(), |message| event.with_data(&message)))
+    }
+
+    /// A JSON reply that no shared cache may keep.
+    pub(super) fn made_private(message: Bytes) -> Result<Bytes, ProxyError> {
+        let made = make_private(&message).map_err(|error| ProxyError::UpstreamInvalidReply(error.to_string()))?;
+        Ok(made.map_or(message, Bytes::from))
     }
 
     fn filtered(&self, message: &[u8], end: &mut End) -> Result<Option<Vec<u8>>, ProxyError> {
