@@ -22,7 +22,14 @@ use crate::keys::KeyUse;
 /// How many verified tokens are remembered.
 const REMEMBERED: usize = 20_000;
 
-/// An authenticated person, the client they use, and what their token allows. Only [`authenticate`] makes one.
+/// An authenticated person, the client they use, and what their token allows. Only `authenticate` makes one.
+///
+/// ```compile_fail,E0451
+/// # use gateway::proxy::Caller;
+/// fn promoted(bob: Caller, admin: store::User) -> Caller {
+///     Caller { user: admin, ..bob }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Caller {
     grant: GrantId,

@@ -180,7 +180,7 @@ impl ProxyError {
             | Self::TokenExpired
             | Self::TokenRevoked => StatusCode::UNAUTHORIZED,
             Self::MethodUnknown { status } => *status,
-            // A refusal that no other scope would lift is an answer of the protocol, not of HTTP.
+            // A refusal that no other scope would lift is an answer of the protocol, not of HTTP: see `status_for`.
             Self::TaskUnknown | Self::Denied(_) => StatusCode::OK,
             Self::Audit { .. } | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -191,6 +191,11 @@ impl ProxyError {
             | Self::UpstreamInvalidReply(_)
             | Self::UpstreamReplyTooLarge => StatusCode::BAD_GATEWAY,
         }
+    }
+
+    /// The status for a request, or for something that has no answer but the status: a notification, a stream.
+    pub(super) fn status_for(&self, is_request: bool) -> StatusCode {
+        if matches!(self, Self::Denied(_)) && !is_request { StatusCode::FORBIDDEN } else { self.status() }
     }
 
     /// The JSON-RPC error code.
@@ -284,14 +289,15 @@ impl ProxyError {
     /// The reply. `id` is the request's, as JSON; `challenge` is what a 401 says about where to get a token.
     pub(super) fn response(&self, id: Option<&str>, request_id: &str, challenge: &Challenge) -> Response<ResponseBody> {
         let message = self.public_message();
+        let status = self.status_for(id.is_some());
         let id = id.map(mcp::Id::from_json);
         let body = ErrorReply { id, code: self.json_rpc_code(), message: &message, data: Some(self.data(request_id)) }.to_json();
         let mut response = Response::new(whole(body.into_bytes()));
-        *response.status_mut() = self.status();
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.status() == StatusCode::UNAUTHORIZED
+        if status == StatusCode::UNAUTHORIZED
             && let Ok(value) = HeaderValue::from_str(&challenge.header(self.challenge_error()))
         {
             headers.insert(header::WWW_AUTHENTICATE, value);

@@ -51,6 +51,28 @@ impl Reply {
 }
 
 /// Sends the call and waits for the head of the reply.
+///
+/// With a permit this compiles; with the bare call, or with a permit that somebody made up, it does not:
+///
+/// ```no_run
+/// # use gateway::proxy::{Call, Caller, Exchange, forward};
+/// async fn permitted(exchange: &Exchange, caller: &Caller, permit: policy::Permit<Call>) {
+///     let _ = forward(exchange, caller, permit).await;
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// # use gateway::proxy::{Call, Caller, Exchange, forward};
+/// async fn undecided(exchange: &Exchange, caller: &Caller, call: Call) {
+///     let _ = forward(exchange, caller, call).await;
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// # use gateway::proxy::{Call, Caller, Exchange, forward};
+/// async fn made_up(exchange: &Exchange, caller: &Caller, call: Call) {
+///     let permit = policy::Permit { subject: call, policies: Vec::new() };
+///     let _ = forward(exchange, caller, permit).await;
+/// }
+/// ```
 pub async fn forward(exchange: &Exchange, caller: &Caller, permit: Permit<Call>) -> Result<Reply, ProxyError> {
     let request = outgoing(exchange, caller, permit.into_inner())?;
     let ends_session = request.method() == Method::DELETE;

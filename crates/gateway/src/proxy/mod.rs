@@ -54,6 +54,7 @@ pub struct State {
     tokens: authenticate::VerifiedTokens,
     owners: mcp_session::Owners,
     catalogue: catalogue::Catalogue,
+    anonymous: record::AnonymousRefusals,
 }
 
 /// One request at one upstream, with one consistent view of configuration and policy from beginning to end.
