@@ -140,3 +140,32 @@ async fn pages_of_allowed_origins_may_read_replies() {
     let unauthorized = world.send(&world.post("wrong", &format!("Origin: {own}\r\n"), PING)).await;
     assert_eq!((unauthorized.status, unauthorized.header("access-control-allow-origin")), (401, Some(own)));
 }
+
+#[tokio::test]
+async fn many_people_at_once_are_never_mixed_up() {
+    let world = std::sync::Arc::new(World::start().await);
+    // The upstream answers with the name it was given; all requests have the same id.
+    world.crm.answers(|request| {
+        let user = request.header("x-auth-request-user").join("|");
+        crate::upstream::json(
+            &serde_json::json!({ "jsonrpc": "2.0", "id": 7, "result": { "content": [{ "type": "text", "text": user }] } }),
+        )
+    });
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..40 {
+        let person = crate::world::person(&world.app, &format!("person-{number}"), "okta", &["engineering"], "crm").await;
+        let world = std::sync::Arc::clone(&world);
+        calls.spawn(async move {
+            for _ in 0..5 {
+                let reply = world.call_tool(&person.token, "search").await;
+                assert_eq!(reply.json()["result"]["content"][0]["text"], person.user.to_string());
+            }
+        });
+    }
+    while let Some(call) = calls.join_next().await {
+        call.unwrap();
+    }
+    let events = world.audit().await;
+    assert_eq!(events.iter().filter(|event| event["kind"] == "call").count(), 200);
+    assert_eq!(events.iter().filter(|event| event["kind"] == "call_outcome").count(), 200);
+}
