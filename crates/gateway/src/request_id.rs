@@ -22,7 +22,11 @@ impl RequestContext {
         Self {
             request_id: format!("req_{}", Uuid::now_v7().simple()),
             peer,
-            traceparent: headers.get("traceparent").and_then(|value| value.to_str().ok()).filter(|value| is_traceparent(value)).map(str::to_owned),
+            traceparent: headers
+                .get("traceparent")
+                .and_then(|value| value.to_str().ok())
+                .filter(|value| is_traceparent(value))
+                .map(str::to_owned),
         }
     }
 
@@ -36,7 +40,8 @@ impl RequestContext {
 fn is_traceparent(value: &str) -> bool {
     let fields: Vec<&str> = value.split('-').collect();
     let [version, trace_id, parent_id, flags] = fields.as_slice() else { return false };
-    let hexadecimal = |field: &str, length: usize| field.len() == length && field.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let hexadecimal =
+        |field: &str, length: usize| field.len() == length && field.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     hexadecimal(version, 2)
         && *version != "ff"
         && hexadecimal(trace_id, 32)

@@ -228,7 +228,9 @@ impl Error {
                 (StatusCode::BAD_REQUEST, "invalid_request", Person)
             }
             Self::Denied(_) => (StatusCode::FORBIDDEN, "access_denied", Person),
-            Self::PersonDisabled | Self::IdpRefused | Self::UpstreamGone | Self::RegistrationDisabled => (StatusCode::FORBIDDEN, "access_denied", Administrator),
+            Self::PersonDisabled | Self::IdpRefused | Self::UpstreamGone | Self::RegistrationDisabled => {
+                (StatusCode::FORBIDDEN, "access_denied", Administrator)
+            }
             Self::Registration(error) => (StatusCode::BAD_REQUEST, error.oauth_error(), Client),
             Self::RegistrationQuota => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", Client),
             Self::TokenRequest(error) if error.oauth_error() == "invalid_client" => (StatusCode::UNAUTHORIZED, "invalid_client", Client),

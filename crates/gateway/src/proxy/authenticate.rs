@@ -214,9 +214,9 @@ fn verified_claims(exchange: &Exchange, token: &str, now: Timestamp) -> Result<T
         return Ok(claims);
     }
     let issuer = exchange.config().public_url.issuer();
-    let token = AccessToken::verify(token, &app.keys.jwks(KeyUse::AccessToken), issuer, &exchange.upstream.resource, now).map_err(|error| {
-        if error == JwtError::Expired { ProxyError::TokenExpired } else { ProxyError::TokenInvalid(error) }
-    })?;
+    let token =
+        AccessToken::verify(token, &app.keys.jwks(KeyUse::AccessToken), issuer, &exchange.upstream.resource, now)
+            .map_err(|error| if error == JwtError::Expired { ProxyError::TokenExpired } else { ProxyError::TokenInvalid(error) })?;
     let claims = TokenClaims::read(&token)?;
     app.proxy.tokens.remember(hash, claims.clone(), now);
     Ok(claims)
