@@ -145,12 +145,12 @@ pub(super) struct FileSaml {
     pub(super) sign_requests: bool,
     /// How AuthnRequests travel.
     pub(super) request_binding: FileBinding,
-    /// Ask the IdP to authenticate the person again even if it has a session.
+    /// Ask the IdP to authenticate the person again even if it has a session; refuse an answer that rests on an older sign-in.
     pub(super) force_authn: bool,
     /// The NameID format to ask for; without it, the IdP chooses.
     #[schemars(extend("examples" = ["urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"]))]
     pub(super) name_id_format: Option<String>,
-    /// Authentication context classes to ask for, such as one that stands for multi-factor.
+    /// Authentication context classes to ask for, such as one that stands for multi-factor; refuse an answer that names none of them.
     pub(super) authn_context: Vec<String>,
     /// Accept a sign-in that begins at the IdP. Such a sign-in cannot be tied to the browser that asked for it; leave it off unless you need it.
     pub(super) allow_idp_initiated: bool,

@@ -234,6 +234,7 @@ async fn identify(
         display_name: text(&settings.name_claim),
         groups: found.unwrap_or_default(),
         authn_instant: id_token.auth_time.unwrap_or_else(|| app.clock.now()),
+        must_be_fresh: false,
         acr: id_token.acr,
         idp_session: IdpSession { sid: id_token.sid, id_token_hint: Some(tokens.id_token.expose().clone()), ..IdpSession::default() },
         ends_at: None,

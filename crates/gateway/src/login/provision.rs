@@ -36,6 +36,8 @@ pub(super) struct VerifiedIdentity {
     pub(super) groups: Vec<String>,
     /// When the person proved who they are.
     pub(super) authn_instant: Timestamp,
+    /// Whether that must be after the request, for every sign-in at this IdP.
+    pub(super) must_be_fresh: bool,
     /// How.
     pub(super) acr: Option<String>,
     /// For single sign-out.
@@ -116,7 +118,7 @@ async fn open_session(
 fn require_fresh(transaction: &Transaction, identity: &VerifiedIdentity) -> Result<(), LoginError> {
     let asked_at = transaction.request.created_at;
     let too_old = identity.authn_instant.as_second().saturating_add(60) < asked_at.as_second();
-    if transaction.force_login() && too_old { Err(LoginError::ReauthenticationMissing) } else { Ok(()) }
+    if (identity.must_be_fresh || transaction.force_login()) && too_old { Err(LoginError::ReauthenticationMissing) } else { Ok(()) }
 }
 
 fn identity_for_store(identity: &VerifiedIdentity) -> NewIdentity {

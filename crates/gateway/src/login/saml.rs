@@ -128,6 +128,7 @@ pub(super) async fn finish(
     expected.skew = SKEW;
     let assertion = saml::verify_response(posted.saml_response.as_bytes(), &expected)?;
     accept_once(app, &assertion, now).await?;
+    require_context(settings, &assertion)?;
     let identity = identify(&idp.id, settings, &metadata, &assertion)?;
     let cookie = provision::sign_in(app, context, headers, transaction, identity).await?;
     let next = transaction.map_or_else(|| "/".to_owned(), Transaction::hub);
@@ -152,6 +153,17 @@ async fn accept_once(app: &App, assertion: &VerifiedAssertion, now: Timestamp) -
     if first { Ok(()) } else { Err(LoginError::AssertionReplayed) }
 }
 
+/// SAML core section 3.3.2.2.1, `exact`: one of the classes asked for, or no sign-in. The request passed through the
+/// browser, which may have taken the wish out of it; the answer is signed.
+fn require_context(settings: &SamlIdp, assertion: &VerifiedAssertion) -> Result<(), LoginError> {
+    let asked = &settings.authn_context;
+    let answered = assertion.authn_context.as_ref();
+    if asked.is_empty() || answered.is_some_and(|class| asked.contains(class)) {
+        return Ok(());
+    }
+    Err(LoginError::AuthnContextMismatch(answered.cloned().unwrap_or_else(|| "none".to_owned())))
+}
+
 /// What the assertion says about the person, in our terms.
 fn identify(
     idp: &IdpId,
@@ -174,6 +186,7 @@ fn identify(
         display_name: configured(&settings.name_attribute, &DISPLAY_NAMES),
         groups: values(assertion, &settings.groups_attribute),
         authn_instant: assertion.authn_instant,
+        must_be_fresh: settings.force_authn,
         acr: assertion.authn_context.clone(),
         idp_session: IdpSession {
             name_id: Some(assertion.name_id.value.clone()),

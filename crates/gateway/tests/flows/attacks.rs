@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::browser::{Browser, From, Page};
-use crate::world::{World, answer, authorize, go_on};
+use crate::world::{Wish, World, answer, authorize, go_on};
 
 /// A browser on its way to `idp`: the page of the identity provider is the last one.
 async fn at_idp(world: &World, idp: &str) -> (Browser, Page) {
@@ -224,6 +224,28 @@ async fn identity_providers_that_cannot_be_used() {
         let choice = browser.open("/login/start").await;
         let page = browser.submit(&choice, &choice.only_form(), Some("gone")).await;
         assert_eq!(page.status, status, "{}", page.text());
+    }
+}
+
+/// The request for a stronger sign-in passes through the browser, where whoever knows only a password can take the wish
+/// out of it: what counts is what the identity provider says that it did.
+#[tokio::test]
+async fn a_weaker_sign_in_than_asked_for_is_refused() {
+    // (settings, seconds between request and sign-in, code)
+    let cases = [
+        ("authn_context: ['https://refeds.org/profile/mfa']", 5, Some("login.authn_context_mismatch")),
+        ("authn_context: ['https://refeds.org/profile/mfa', 'urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport']", 5, None),
+        ("force_authn: true", 5, None),
+        ("force_authn: true", -120, Some("login.reauthentication_missing")),
+        ("", -120, None),
+    ];
+    for (saml_settings, seconds, code) in cases {
+        let world = World::with(Wish { saml_settings, ..Wish::default() }).await;
+        let (mut browser, page) = at_idp(&world, "corporate").await;
+        world.wait(seconds);
+        let page = go_on(&mut browser, page, "corporate", "alice").await;
+        assert_eq!(page.code().as_deref(), code, "{saml_settings} {}", page.text());
+        assert_eq!(browser.cookie("session").is_none(), code.is_some(), "{saml_settings}");
     }
 }
 

@@ -35,11 +35,13 @@ pub(crate) struct Wish {
     pub(crate) groups_in_id_token: bool,
     pub(crate) saml_binding: &'static str,
     pub(crate) saml_signing: Signing,
+    /// More settings of the SAML identity provider, such as `force_authn: true`.
+    pub(crate) saml_settings: &'static str,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { groups_in_id_token: true, saml_binding: "redirect", saml_signing: Signing::Assertion }
+        Self { groups_in_id_token: true, saml_binding: "redirect", saml_signing: Signing::Assertion, saml_settings: "" }
     }
 }
 
@@ -59,7 +61,7 @@ impl World {
         ];
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("gone.xml"), "<html>moved</html>").unwrap();
-        let yaml = configuration(&issuer, metadata.as_str(), wish.saml_binding);
+        let yaml = configuration(&issuer, metadata.as_str(), &wish);
         Self::of(&yaml, folder, clock, idps).await
     }
 
@@ -199,12 +201,13 @@ fn saml_settings(clock: &Clock, signing: Signing) -> idp_saml::Settings {
     }
 }
 
-fn configuration(issuer: &str, metadata: &str, binding: &str) -> String {
+fn configuration(issuer: &str, metadata: &str, wish: &Wish) -> String {
     let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let oidc = format!(
         "{{ issuer: '{issuer}', client_id: doorward, client_secret: 'not a secret: development', scopes: [openid, email, profile, groups] }}"
     );
-    let saml = format!("{{ metadata: '{metadata}', request_binding: {binding}, username_attribute: username }}");
+    let (binding, more) = (wish.saml_binding, wish.saml_settings);
+    let saml = format!("{{ metadata: '{metadata}', request_binding: {binding}, username_attribute: username, {more} }}");
     format!(
         "public_url: {PUBLIC_URL}
 data_dir: data
