@@ -219,10 +219,7 @@ async fn identify(
     {
         let more = userinfo(app, endpoint.clone(), &tokens.access_token, &id_token.subject).await?;
         found = groups(&more, &settings.groups_claim)?;
-        for (name, value) in more {
-            // What the signed token says stands.
-            claims.entry(name).or_insert(value);
-        }
+        complete(&mut claims, more);
     }
     let text = |claim: &str| text(&claims, claim);
     Ok(VerifiedIdentity {
@@ -230,7 +227,7 @@ async fn identify(
         issuer: settings.issuer.to_string(),
         subject: id_token.subject.clone(),
         username: text(&settings.username_claim),
-        email: email(&claims, &settings.email_claim),
+        email: text(&settings.email_claim),
         display_name: text(&settings.name_claim),
         groups: found.unwrap_or_default(),
         authn_instant: id_token.auth_time.unwrap_or_else(|| app.clock.now()),
@@ -268,20 +265,31 @@ fn sensitive(value: &Secret<String>) -> Result<HeaderValue, LoginError> {
     Ok(value)
 }
 
-/// A claim that is a non-empty string; every other shape is as good as none, for names are only shown and matched.
+/// The claim that an IdP may take back: a person who types in somebody else's address gets nobody's roles (security.md I6).
+const EMAIL: &str = "email";
+/// The statements about it: OpenID Connect Core section 5.1, and Microsoft Entra ID's word for the same.
+const EMAIL_STATEMENTS: [&str; 2] = ["email_verified", "xms_edov"];
+
+/// A claim that is a non-empty string; every other shape is as good as none, for names are only shown and matched. So is an
+/// e-mail address of which the IdP says that nobody has verified it, whichever of our settings asks for it.
 fn text(claims: &Map<String, Value>, claim: &str) -> Option<String> {
+    let denied =
+        |marker: &str| claims.get(marker).is_some_and(|value| *value != Value::Bool(true) && value != "true" && value != "1" && value != 1);
+    if claim == EMAIL && EMAIL_STATEMENTS.into_iter().any(denied) {
+        return None;
+    }
     claims.get(claim).and_then(Value::as_str).filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
-/// The e-mail address, unless the IdP says that nobody has verified it: `users` of a role may name addresses (security.md I6).
-/// `xms_edov` is Microsoft Entra ID's word for the same.
-fn email(claims: &Map<String, Value>, claim: &str) -> Option<String> {
-    let denied =
-        |marker: &str| claims.get(marker).is_some_and(|value| *value != Value::Bool(true) && value != "true" && value != "1" && value != 1);
-    if claim == "email" && (denied("email_verified") || denied("xms_edov")) {
-        return None;
+/// Adds what userinfo says; what the signed token says stands.
+fn complete(claims: &mut Map<String, Value>, userinfo: Map<String, Value>) {
+    if !claims.contains_key(EMAIL) {
+        // A statement about an address goes with that address.
+        claims.retain(|name, _| !EMAIL_STATEMENTS.contains(&name.as_str()));
     }
-    text(claims, claim)
+    for (name, value) in userinfo {
+        claims.entry(name).or_insert(value);
+    }
 }
 
 fn seconds_since(earlier: Timestamp, now: Timestamp) -> u64 {

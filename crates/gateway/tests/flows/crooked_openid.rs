@@ -86,10 +86,17 @@ async fn token(State(provider): State<Provider>, body: String) -> Json<Value> {
 }
 
 async fn world() -> (World, Provider) {
+    world_with("").await
+}
+
+/// With more settings of the provider, such as `username_claim: email`.
+async fn world_with(settings: &str) -> (World, Provider) {
     let clock = noon();
     let provider = Provider::start(&clock).await;
-    let yaml =
-        plain_configuration(&format!("  crooked: {{ oidc: {{ issuer: '{}', client_id: doorward, client_secret: x }} }}", provider.issuer));
+    let yaml = plain_configuration(&format!(
+        "  crooked: {{ oidc: {{ issuer: '{}', client_id: doorward, client_secret: x, {settings} }} }}",
+        provider.issuer
+    ));
     (World::of(&yaml, tempfile::tempdir().unwrap(), clock, Vec::new()).await, provider)
 }
 
@@ -172,6 +179,25 @@ async fn an_address_that_nobody_verified_is_none() {
         let user = world.app.store.find_users("alice").await.unwrap().remove(0);
         assert_eq!(user.email.is_some(), kept, "{claims}");
     }
+}
+
+/// Nor by another way than `email_claim`: a person who types in somebody else's address gets nobody's roles.
+#[tokio::test]
+async fn an_address_that_nobody_verified_is_no_user_name_either() {
+    let (world, provider) = world_with("username_claim: email").await;
+    provider.say(&json!({ "email_verified": false, "preferred_username": null }));
+    assert!(sign_in(&world).await.1.html.contains("You are signed in"));
+    assert_eq!(world.app.store.find_users("alice@example.com").await.unwrap(), vec![]);
+}
+
+/// What the ID token says of its own address says nothing of the one in userinfo.
+#[tokio::test]
+async fn an_address_comes_with_what_is_said_about_it() {
+    let (world, provider) = world().await;
+    provider.say(&json!({ "groups": null, "email": null, "email_verified": true }));
+    provider.saying.lock().unwrap().userinfo = json!({ "sub": "s1", "email": "boss@example.com", "email_verified": false });
+    assert!(sign_in(&world).await.1.html.contains("You are signed in"));
+    assert_eq!(world.app.store.find_users("boss@example.com").await.unwrap(), vec![]);
 }
 
 /// Security.md I10.
