@@ -3,6 +3,8 @@
 //! Owns the order in which the parts start (audit first, so that every later part can be recorded) and the value that
 //! every handler gets. Nothing is listening before every part has started.
 
+use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,9 +16,9 @@ use store::{Location, SealingKey, Store, StoreError};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
-use crate::audit::{self, AuditError};
+use crate::audit::{self, AuditError, Event, Kind};
 use crate::clock::Clock;
-use crate::config::{Config, MasterKeyError};
+use crate::config::{Config, MasterKeyError, ProblemKind};
 use crate::housekeeping;
 use crate::keys::{Keyring, KeyringError};
 use crate::listener::tls::{self, TlsError};
@@ -97,12 +99,49 @@ pub enum StartError {
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The socket cannot be opened.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The system's words.
+        source: std::io::Error,
+    },
+}
+
+impl StartError {
+    /// The stable code; its page is in docs/errors.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::DataDir { .. } => "config.data_dir_unusable",
+            Self::MasterKey(_) => ProblemKind::InvalidMasterKey.code(),
+            Self::Store(error) => error.code(),
+            Self::Audit(error) => error.code(),
+            Self::Keys(error) => error.code(),
+            Self::Outbound(error) => error.code(),
+            Self::Policy(_) => ProblemKind::InvalidValue.code(),
+            Self::TlsFile { .. } => ProblemKind::FileUnreadable.code(),
+            Self::Tls(error) => error.code(),
+            Self::Listen { .. } => "edge.cannot_listen",
+        }
+    }
+
+    /// Whether what the configuration says, or a file that it names, has to change before a start can succeed.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::MasterKey(_) | Self::Policy(_) | Self::TlsFile { .. } | Self::Tls(_) => true,
+            Self::Store(error) => matches!(error, StoreError::WrongMasterKey { .. }),
+            Self::DataDir { .. } | Self::Audit(_) | Self::Keys(_) | Self::Outbound(_) | Self::Listen { .. } => false,
+        }
+    }
 }
 
 impl App {
     /// Starts every part. Listens nowhere: see [`serve`].
     pub async fn start(config: Config, clock: Clock) -> Result<SharedApp, StartError> {
         let config = Arc::new(config);
+        // Before anything is made or recorded: with files that cannot be served there is no start.
+        tls_settings(&config)?;
         make_folder(&config.data_dir)?;
         make_folder(&config.audit.dir)?;
         let audit = audit::Writer::open(&config.audit.dir, audit::Limits::default(), clock.clone())?;
@@ -111,6 +150,7 @@ impl App {
         let keys = Keyring::open(store.clone(), clock.now()).await?;
         let runtime = Runtime::new(Arc::clone(&config))
             .map_err(|problems| StartError::Policy(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+        audit.record(configuration_loaded(&config, runtime.policies.fingerprint(), clock.now())).await?;
         let outbound = Outbound::new()?;
         let (runtime, login, proxy) = (ArcSwap::from_pointee(runtime), login::State::default(), proxy::State::default());
         let app = Arc::new(Self { config, runtime, store, audit, keys, login, proxy, outbound, clock, random: Random });
@@ -118,6 +158,22 @@ impl App {
         housekeeping::spawn(&app);
         Ok(app)
     }
+}
+
+/// Which configuration and which policies hold from here on; secrets are hidden before the fingerprint is taken.
+fn configuration_loaded(config: &Config, policies: &str, now: jiff::Timestamp) -> Event {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, config.effective().to_string().as_bytes());
+    let mut fingerprint = String::with_capacity(64);
+    for byte in digest.as_ref() {
+        // Writing to a String cannot fail.
+        let _ = write!(fingerprint, "{byte:02x}");
+    }
+    let file = config.file.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
+    Event::new(Kind::ConfigLoaded, now)
+        .with_detail("version", env!("CARGO_PKG_VERSION"))
+        .with_detail("file", file.map_or_else(|| "(given as text)".to_owned(), |file| file.display().to_string()))
+        .with_detail("configuration", fingerprint)
+        .with_detail("policies", policies)
 }
 
 /// Makes a folder that only this user can read, where it is not there yet.
@@ -129,9 +185,16 @@ fn make_folder(path: &Path) -> Result<(), StartError> {
         .map_err(|source| StartError::DataDir { path: path.display().to_string(), source })
 }
 
+/// Opens the socket that the configuration names.
+pub async fn listen(config: &Config) -> Result<TcpListener, StartError> {
+    let address = config.listen;
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
 /// Serves `app` on `listener` until `shutdown` is ready, then drains.
 pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
     let settings = listener_settings(&app.config)?;
+    announce(&app.config, &listener);
     let router = routes::router(Arc::clone(&app));
     let shared = Arc::clone(&app);
     let handler = move |mut request: Request<Incoming>, context: RequestContext| {
@@ -151,12 +214,34 @@ pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<
     Ok(())
 }
 
-fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> {
+/// What listens where, and what is behind it.
+fn announce(config: &Config, listener: &TcpListener) {
+    let address = listener.local_addr().unwrap_or(config.listen);
+    for upstream in config.upstreams.values() {
+        let origin = upstream.url.origin().ascii_serialization();
+        tracing::info!(upstream = %upstream.id, resource = upstream.resource.as_str(), behind = origin, "serving an MCP server");
+    }
+    tracing::info!(
+        %address,
+        tls = config.tls.is_some(),
+        public_url = config.public_url.issuer(),
+        data_dir = %config.data_dir.display(),
+        version = env!("CARGO_PKG_VERSION"),
+        "doorward is ready"
+    );
+}
+
+/// Certificate and key, where Doorward itself ends TLS.
+pub fn tls_settings(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
     let read = |path: &Path| std::fs::read(path).map_err(|source| StartError::TlsFile { path: path.display().to_string(), source });
-    let tls = match &config.tls {
-        Some(files) => Some(tls::from_pem(&read(&files.certificate)?, &read(&files.key)?)?),
-        None => None,
-    };
+    match &config.tls {
+        Some(files) => Ok(Some(tls::from_pem(&read(&files.certificate)?, &read(&files.key)?)?)),
+        None => Ok(None),
+    }
+}
+
+fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> {
+    let tls = tls_settings(config)?;
     let limits = listener::Limits {
         header_bytes: config.limits.header_bytes,
         headers: config.limits.headers,

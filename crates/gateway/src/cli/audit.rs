@@ -20,7 +20,7 @@ use self::table::{Style, Table};
 use self::times::When;
 use super::{DEFAULT_CONFIG, EXIT_CONFIG};
 use crate::audit::query::{Damage, Entry, Filter, Follower, Line, Reader, scan};
-use crate::audit::{AuditError, Decision, Kind, escape_invisible};
+use crate::audit::{Decision, Kind, escape_invisible};
 use crate::clock::Clock;
 use crate::config;
 
@@ -148,7 +148,7 @@ fn journal_dir(source: &Source) -> Option<PathBuf> {
 
 fn show_query(dir: &std::path::Path, query: &Query, output: &mut Output<impl Write>) -> anyhow::Result<Vec<Damage>> {
     let filter = query.filter()?;
-    let mut reader = Reader::from_start(dir).map_err(coded)?;
+    let mut reader = Reader::from_start(dir).map_err(anyhow::Error::new)?;
     let mut written = Ok(());
     let scanned = scan(&mut reader, &filter, |entry| {
         written = output.show(&entry);
@@ -156,12 +156,12 @@ fn show_query(dir: &std::path::Path, query: &Query, output: &mut Output<impl Wri
     });
     written?;
     output.flush()?;
-    Ok(scanned.map_err(coded)?.damaged)
+    Ok(scanned.map_err(anyhow::Error::new)?.damaged)
 }
 
 fn show_tail(dir: &std::path::Path, tail: &Tail, output: &mut Output<impl Write>) -> anyhow::Result<Vec<Damage>> {
     // A call and its outcome are two lines but one entry, and the first outcomes may belong to calls further up.
-    let mut reader = Reader::near_end(dir, tail.lines.saturating_mul(3).saturating_add(100)).map_err(coded)?;
+    let mut reader = Reader::near_end(dir, tail.lines.saturating_mul(3).saturating_add(100)).map_err(anyhow::Error::new)?;
     if tail.follow {
         return follow(&mut reader, tail.lines, output);
     }
@@ -177,7 +177,7 @@ fn show_tail(dir: &std::path::Path, tail: &Tail, output: &mut Output<impl Write>
         output.show(entry)?;
     }
     output.flush()?;
-    Ok(scanned.map_err(coded)?.damaged)
+    Ok(scanned.map_err(anyhow::Error::new)?.damaged)
 }
 
 /// Shows the last entries, then each new one, until the process is stopped.
@@ -186,7 +186,7 @@ fn follow(reader: &mut Reader, lines: usize, output: &mut Output<impl Write>) ->
     let mut waiting = VecDeque::new();
     let mut caught_up = false;
     loop {
-        match reader.next_line().map_err(coded)? {
+        match reader.next_line().map_err(anyhow::Error::new)? {
             Some(Line::Record(record)) => waiting.extend(follower.push(*record)),
             Some(Line::Damaged(damage)) => {
                 eprintln!("doorward: {}:{}: this line is not an audit record", damage.path.display(), damage.line);
@@ -275,11 +275,6 @@ fn parse_kind(text: &str) -> Result<Kind, String> {
          journal_recovered"
             .to_owned()
     })
-}
-
-fn coded(error: AuditError) -> anyhow::Error {
-    let code = error.code();
-    anyhow::Error::new(error).context(code)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

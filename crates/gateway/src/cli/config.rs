@@ -9,6 +9,7 @@ use saml::IdpMetadata;
 use serde_json::json;
 
 use super::{DEFAULT_CONFIG, EXIT_CONFIG};
+use crate::app;
 use crate::clock::Clock;
 use crate::config::{self, Config, MasterKey, MetadataSource, Problem, Protocol, SamlIdp};
 
@@ -63,6 +64,7 @@ fn check(args: &FileArgs) -> anyhow::Result<ExitCode> {
             println!("{}: valid. {}", args.config.display(), summary(&config));
             note_exposure(&config);
             note_master_key(&config);
+            note_tls(&config);
             note_metadata(&config);
             Ok(ExitCode::SUCCESS)
         }
@@ -85,6 +87,13 @@ fn note_master_key(config: &Config) {
         && std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
     {
         eprintln!("note: {} can be read by others; chmod 600 makes it private", path.display());
+    }
+}
+
+/// The files are there; whether they can be served is a second question.
+fn note_tls(config: &Config) {
+    if let Err(error) = app::tls_settings(config) {
+        eprintln!("note: Doorward will not start yet: {error} [{}]", error.code());
     }
 }
 

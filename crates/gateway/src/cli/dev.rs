@@ -66,7 +66,7 @@ struct Ports {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if !args.address.is_loopback() {
         let error = loopback::StartError::NotLoopback(SocketAddr::new(args.address, args.port));
-        eprintln!("doorward: {}: {error}", error.code());
+        eprintln!("doorward: {error} [{}]", error.code());
         return Ok(ExitCode::from(EXIT_USAGE));
     }
     if args.print_config {
@@ -114,7 +114,7 @@ impl Ports {
     /// Opens the gateway's port, and for the others the next ones or, where one is taken, a free one.
     async fn open(first: SocketAddr) -> anyhow::Result<Self> {
         Ok(Self {
-            gateway: loopback::bind(first).await.map_err(with_code)?,
+            gateway: loopback::bind(first).await?,
             saml: near(first, 1).await?,
             oidc: near(first, 2).await?,
             crm: near(first, 3).await?,
@@ -125,11 +125,11 @@ impl Ports {
     fn plan(&self, data: &DataDir) -> anyhow::Result<Plan> {
         let secret = Random.token()?;
         Ok(Plan {
-            gateway: loopback::url(&self.gateway).map_err(with_code)?,
-            saml: loopback::url(&self.saml).map_err(with_code)?,
-            oidc: loopback::url(&self.oidc).map_err(with_code)?,
-            crm: loopback::url(&self.crm).map_err(with_code)?,
-            deploy: loopback::url(&self.deploy).map_err(with_code)?,
+            gateway: loopback::url(&self.gateway)?,
+            saml: loopback::url(&self.saml)?,
+            oidc: loopback::url(&self.oidc)?,
+            crm: loopback::url(&self.crm)?,
+            deploy: loopback::url(&self.deploy)?,
             oidc_secret: secret.expose().clone(),
             data_dir: data.path().to_owned(),
         })
@@ -156,7 +156,7 @@ async fn near(first: SocketAddr, offset: u16) -> anyhow::Result<TcpListener> {
     {
         return Ok(listener);
     }
-    loopback::bind(SocketAddr::new(first.ip(), 0)).await.map_err(with_code)
+    loopback::bind(SocketAddr::new(first.ip(), 0)).await.map_err(anyhow::Error::new)
 }
 
 /// Starts the identity providers before the gateway, which reads their metadata when it starts.
@@ -177,17 +177,12 @@ fn start_helpers(plan: &Plan, saml: TcpListener, oidc: TcpListener, crm: TcpList
         groups_in_id_token: true,
     };
     let running = [
-        idp_saml::start(saml, saml_settings).map_err(with_code)?,
-        idp_oidc::start(oidc, oidc_settings).map_err(with_code)?,
-        sample_upstream::start(crm, sample_upstream::Kind::Crm).map_err(with_code)?,
-        sample_upstream::start(deploy, sample_upstream::Kind::Deploy).map_err(with_code)?,
+        idp_saml::start(saml, saml_settings)?,
+        idp_oidc::start(oidc, oidc_settings)?,
+        sample_upstream::start(crm, sample_upstream::Kind::Crm)?,
+        sample_upstream::start(deploy, sample_upstream::Kind::Deploy)?,
     ];
     Ok(Helpers { _running: running })
-}
-
-fn with_code(error: loopback::StartError) -> anyhow::Error {
-    let code = error.code();
-    anyhow::Error::new(error).context(code)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod audit;
 mod config;
 mod dev;
+mod failure;
 mod init;
 mod logging;
 mod policy;
@@ -25,6 +26,10 @@ pub const EXIT_USAGE: u8 = 2;
 /// Exit status of an invalid configuration.
 pub const EXIT_CONFIG: u8 = 3;
 
+/// What `--help` says about the exit status.
+const EXIT_HELP: &str = "Exit status: 0 done, 1 failed or refused, 2 wrong arguments, 3 configuration invalid, 4 unreachable.
+Codes in square brackets, such as [config.unknown_key], are explained in docs/errors.";
+
 /// Enterprise single sign-on for MCP servers.
 ///
 /// People sign in through your identity provider (SAML 2.0 or OpenID Connect), MCP clients connect with OAuth 2.1, and
@@ -32,7 +37,7 @@ pub const EXIT_CONFIG: u8 = 3;
 ///
 /// Try it: `doorward dev`. Set it up: `doorward init`, then `doorward config check`, then `doorward serve`.
 #[derive(Debug, Parser)]
-#[command(name = "doorward", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "doorward", version, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -68,10 +73,7 @@ pub fn main() -> ExitCode {
     crate::listener::tls::install_provider();
     match run(Arguments::parse().command) {
         Ok(status) => status,
-        Err(error) => {
-            eprintln!("doorward: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failure::report(&error),
     }
 }
 

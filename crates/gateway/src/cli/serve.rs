@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::logging::{self, LogFormat};
@@ -32,7 +31,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             for problem in &problems {
                 eprintln!("{problem}");
             }
-            eprintln!("doorward: not started: {} problem(s) in the configuration", problems.len());
+            eprintln!(
+                "doorward: not started; `doorward config check` lists these problems too. Each code is explained in docs/errors/<code>.md."
+            );
             return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };
@@ -41,9 +42,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let app = App::start(config, Clock::System).await?;
-    let address = app.config.listen;
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
-    tracing::info!(%address, public_url = app.config.public_url.issuer(), version = env!("CARGO_PKG_VERSION"), "doorward is ready");
+    let listener = app::listen(&app.config).await?;
     app::serve(app, listener, stop_signal()?).await?;
     tracing::info!("doorward has stopped");
     Ok(ExitCode::SUCCESS)

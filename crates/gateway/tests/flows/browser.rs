@@ -117,8 +117,12 @@ impl Browser {
 
     async fn ask_doorward(&mut self, method: &Method, url: &Url, body: &str, site: &str) -> Option<Page> {
         let path = url.path().to_owned() + &url.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let mut request =
-            Request::builder().method(method.clone()).uri(path).header("host", url.host_str().unwrap()).header("sec-fetch-site", site);
+        let mut request = Request::builder()
+            .method(method.clone())
+            .uri(path)
+            .header("host", url.host_str().unwrap())
+            .header("sec-fetch-site", site)
+            .header("accept", "text/html,*/*;q=0.8");
         // SameSite=Lax: a form of another site carries no cookies.
         if method == Method::GET || site != "cross-site" {
             let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();

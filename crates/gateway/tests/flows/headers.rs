@@ -49,3 +49,34 @@ async fn our_saml_metadata() {
         assert_eq!(browser.open(address).await.code().as_deref(), Some(code), "{address}");
     }
 }
+
+#[tokio::test]
+async fn what_no_route_takes_gets_a_page_or_json() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    for (address, status, code) in [
+        ("/nothing-here", 404, "edge.path_unknown"),
+        ("/unknown/mcp", 404, "edge.path_unknown"),
+        ("/oauth/token", 405, "edge.method_not_allowed"),
+        ("/login/consent", 405, "edge.method_not_allowed"),
+    ] {
+        let page = browser.open(address).await;
+        assert_eq!((page.status.as_u16(), page.code().as_deref()), (status, Some(code)), "{address}");
+        let (status, answer) = world.program(address).await;
+        assert_eq!(status, page.status, "{address}");
+        assert!(answer["error_description"].as_str().unwrap().contains(code), "{answer}");
+    }
+    assert_eq!(browser.open("/oauth/token").await.headers["allow"], "POST,OPTIONS");
+}
+
+#[tokio::test]
+async fn the_audit_trail_says_which_configuration_holds() {
+    let world = World::new().await;
+    let events = world.events(&["config_loaded"]);
+    assert_eq!(events.len(), 1);
+    let detail = &events[0]["detail"];
+    assert_eq!(detail["policies"], world.app.runtime.load().policies.fingerprint());
+    assert_eq!(detail["file"], "(given as text)");
+    assert_eq!(detail["configuration"].as_str().unwrap().len(), 64);
+    assert_eq!(detail["version"], env!("CARGO_PKG_VERSION"));
+}

@@ -101,6 +101,17 @@ impl World {
         self.app.outbound.fetch(gateway::outbound::FetchRequest::get(url)).await.unwrap().body.to_vec()
     }
 
+    /// What a program that is no browser gets.
+    pub(crate) async fn program(&self, path: &str) -> (http::StatusCode, Value) {
+        let mut request = axum::extract::Request::get(path).body(axum::body::Body::empty()).unwrap();
+        let context = gateway::request_id::RequestContext::new("127.0.0.1:1".parse().unwrap(), request.headers());
+        request.extensions_mut().insert(context);
+        let response = tower::ServiceExt::oneshot(self.router.clone(), request).await.unwrap();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
     /// Registers a client dynamically; gives its id.
     pub(crate) async fn register(&self) -> String {
         let body = format!(r#"{{"client_name":"Sample client","redirect_uris":["{CLIENT_CALLBACK}"]}}"#);
