@@ -21,3 +21,4 @@ pub mod random;
 pub mod request_id;
 pub mod routes;
 pub mod runtime;
+pub(crate) mod unrouted;

@@ -11,6 +11,7 @@ use crate::app::SharedApp;
 use crate::authserver::{self, authorize, metadata, register, resume, revoke, token};
 use crate::config::{Config, UpstreamId};
 use crate::login;
+use crate::unrouted;
 
 /// Everything but the proxy.
 pub fn router(app: SharedApp) -> Router {
@@ -27,6 +28,8 @@ pub fn router(app: SharedApp) -> Router {
         .route("/logout", get(login::ask_sign_out).post(login::sign_out))
         .route("/saml/metadata", get(login::sp_metadata))
         .route("/saml/{idp}/metadata", get(login::sp_metadata_for))
+        .fallback(unrouted::path)
+        .method_not_allowed_fallback(unrouted::method)
         .with_state(app)
 }
 

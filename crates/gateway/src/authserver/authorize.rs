@@ -53,6 +53,7 @@ pub(super) fn has_media_type(headers: &HeaderMap, expected: &str) -> bool {
 struct Known {
     client: Option<KnownClient>,
     target: Option<ReplyTarget>,
+    client_id: Option<String>,
     redirect_uri: Option<String>,
 }
 
@@ -75,6 +76,7 @@ async fn begin(app: &App, encoded: &[u8], known: &mut Known) -> Result<Response,
         return Err(Error::Target(TargetError::Repeated("client_id")));
     }
     let client_id = parameters.get("client_id").ok_or(Error::ClientIdMissing)?;
+    known.client_id = Some(client_id.to_owned());
     let client = clients::find(app, &config, client_id, now).await?.ok_or(Error::ClientUnknown)?;
     let client = known.client.insert(client);
     let target = known.target.insert(reply_target(&parameters, &client.redirect_uris).map_err(Error::Target)?);
@@ -97,6 +99,9 @@ async fn begin(app: &App, encoded: &[u8], known: &mut Known) -> Result<Response,
 /// Records the refusal and answers: by a redirect where the target is the client's and safe, else by a page.
 async fn refuse(app: &App, context: &RequestContext, known: Known, error: Error) -> Response {
     let mut event = record::event(app, Kind::Refused, context, known.client.as_ref());
+    if let (None, Some(id)) = (&known.client, &known.client_id) {
+        event.detail.insert("client_id".to_owned(), id.clone());
+    }
     if let Some(uri) = &known.redirect_uri {
         event.detail.insert("redirect_uri".to_owned(), uri.clone());
     }
@@ -108,7 +113,11 @@ async fn refuse(app: &App, context: &RequestContext, known: Known, error: Error)
         let description = format!("{} [{}, {}]", error.public_text(), error.code(), context.request_id);
         return reply::redirect(&target.error(error.answer().oauth_error, &description, config.public_url.issuer()), []);
     }
-    let exact_value = if let Error::Target(_) = &error { known.redirect_uri.as_deref() } else { None };
+    let exact_value = if matches!(error, Error::Target(_)) {
+        known.redirect_uri.as_deref()
+    } else {
+        known.client_id.as_deref().filter(|_| matches!(error, Error::ClientUnknown))
+    };
     let mut response = reply::error_page(&error, exact_value, context);
     if matches!(error, Error::ClientUnknown) {
         *response.status_mut() = StatusCode::UNAUTHORIZED; // clients that were forgotten register again on this

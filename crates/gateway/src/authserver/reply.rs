@@ -121,8 +121,11 @@ pub(super) fn error_page(error: &Error, exact_value: Option<&str>, context: &Req
     })
 }
 
-/// `the client is …` as a sentence.
+/// `the client is …` as a sentence; the name of a parameter stays as it is.
 fn sentence(text: &str) -> String {
+    if text.split_whitespace().next().is_some_and(|word| word.contains('_')) {
+        return format!("{text}.");
+    }
     let mut characters = text.chars();
     characters.next().map(|first| format!("{}{}.", first.to_uppercase(), characters.as_str())).unwrap_or_default()
 }
