@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use oauth::Secret;
 
 use super::{DEFAULT_CONFIG, EXIT_CONFIG};
-use crate::config::{self, Config, Problem, ProblemKind, UpstreamId};
+use crate::config::{self, Config, Problem, ProblemKind, PublicUrl, UpstreamId};
 use crate::random::Random;
 
 /// Write a starting configuration, a master key and the schema for editors.
@@ -68,7 +68,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             fs::remove_file(&key_file)?;
         }
         for problem in &problems {
-            eprintln!("{problem}");
+            let Problem { path, message, .. } = problem;
+            eprintln!("doorward: nothing was written: {path}: {message} [{}]", problem.code());
         }
         return Ok(ExitCode::from(EXIT_CONFIG));
     }
@@ -121,12 +122,14 @@ fn starting_file(args: &Args) -> String {
     }
     let idp = identity_provider(args);
     let public_url = quote(&args.public_url);
+    let listen = listen(&args.public_url);
     format!(
         "# yaml-language-server: $schema={SCHEMA_FILE}
 # The configuration of Doorward. All keys: docs/reference/configuration.md. Check it: doorward config check
 
 # Where browsers and MCP clients reach Doorward.
 public_url: {public_url}
+{listen}
 master_key: ${{file:{KEY_FILE}}}
 
 # Where people sign in. Tell the identity provider about Doorward:
@@ -143,6 +146,22 @@ grants:
   - {{ role: users, upstream: \"*\", tools: [\"*\"], read_only: true }}
 "
     )
+}
+
+/// For a loopback URL the very address that it names; otherwise what a load balancer in front expects, and TLS to switch on.
+fn listen(public_url: &str) -> String {
+    let local = PublicUrl::parse(public_url).ok().filter(|url| !url.is_https());
+    let local = local.as_ref().and_then(|url| Some((url.url().host()?, url.url().port_or_known_default()?)));
+    match local {
+        Some((url::Host::Ipv6(address), port)) => format!("listen: \"[{address}]:{port}\""),
+        Some((_, port)) => format!("listen: 127.0.0.1:{port}"),
+        None => "# Plain HTTP for a proxy in front that ends TLS. Without one: listen: 0.0.0.0:443, and the two files in PEM.
+listen: 0.0.0.0:8080
+# tls: { certificate: tls/chain.pem, key: tls/key.pem }
+# Database, audit trail; relative paths start from this file.
+data_dir: data"
+            .to_owned(),
+    }
 }
 
 fn format_upstream(name: &str, url: &str) -> String {

@@ -170,6 +170,7 @@ impl<'a> Checker<'a> {
         };
         let wanted = match shape {
             Shape::Struct(_) | Shape::Mapping(_) => "a mapping (key: value)".to_owned(),
+            Shape::List(_) if found == "text" => "a list, such as [\"name\"]".to_owned(),
             Shape::List(_) => "a list".to_owned(),
             Shape::Words(schema) => format!("one of: {}", words(schema).join(", ")),
             Shape::Text(schema) => {

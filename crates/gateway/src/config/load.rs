@@ -14,15 +14,23 @@ const MAX_BYTES: u64 = 4 << 20;
 /// Reads and checks a configuration file. The error lists every problem, in the order of the file.
 pub fn load(file: &Path) -> Result<Config, Vec<Problem>> {
     let unreadable = |reason: String| {
-        let message = format!("cannot read the configuration: {reason}; `doorward init` writes a starting one");
+        let message = format!("cannot read the configuration: {reason}");
         let file = Some(file.display().to_string());
         vec![Problem { kind: ProblemKind::Unreadable, path: String::new(), file, position: None, message }]
     };
-    let size = std::fs::metadata(file).map_err(|error| unreadable(error.to_string()))?.len();
+    let missing = |error: std::io::Error| {
+        let advice = "; name another with --config, or let `doorward init` write a starting one";
+        unreadable(format!("{error}{}", if error.kind() == std::io::ErrorKind::NotFound { advice } else { "" }))
+    };
+    let size = std::fs::metadata(file).map_err(missing)?.len();
     if size > MAX_BYTES {
         return Err(unreadable(format!("it is larger than {MAX_BYTES} bytes")));
     }
-    let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+    let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|byte| **byte == b'\n').count();
+        unreadable(format!("line {} is not UTF-8 text; save the file as UTF-8", line.saturating_add(1)))
+    })?;
     let base_dir = file.parent().unwrap_or(Path::new(""));
     read(&text, &Origin { file: Some(file), base_dir }, &|name| std::env::var(name).ok())
 }
@@ -117,7 +125,9 @@ fn settle(problems: Vec<Problem>, origin: &Origin<'_>) -> Vec<Problem> {
     for mut problem in problems {
         let follows = kept.iter().any(|earlier| {
             let covers = if earlier.kind == ProblemKind::WrongType {
-                path::is_within(&problem.path, &earlier.path)
+                // A key that was left out because of its type is not also missing.
+                let lacks = problem.kind == ProblemKind::ConflictingKeys && path::is_within(&earlier.path, &problem.path);
+                lacks || path::is_within(&problem.path, &earlier.path)
             } else {
                 problem.path == earlier.path
             };

@@ -59,8 +59,16 @@ pub(super) fn parse(text: &str) -> Result<Node, Problem> {
         let message = error.to_string();
         // The position is a field of the problem; the parser's own mention of it would stand there twice.
         let message = message.split(" at line ").next().unwrap_or(&message).trim();
-        syntax(position, format!("not readable as YAML: {message}"))
+        let hint = position.and_then(|at| hint(text, at)).unwrap_or_default();
+        syntax(position, format!("not readable as YAML: {message}{hint}"))
     })
+}
+
+/// `{ key: ${NAME} }`: to YAML the inner braces are a mapping of their own, and its message does not say so.
+fn hint(text: &str, at: Position) -> Option<&'static str> {
+    let line = text.lines().nth(usize::try_from(at.line.checked_sub(1)?).ok()?)?;
+    let unquoted = line.split('"').step_by(2).any(|part| part.contains("${"));
+    (line.contains('{') && unquoted).then_some("; inside { } write \"${NAME}\" in quotes")
 }
 
 fn syntax(position: Option<Position>, message: String) -> Problem {

@@ -43,6 +43,27 @@ fn bad_files_give_exactly_their_problems() {
     assert!(seen >= 10, "only {seen} golden files");
 }
 
+/// Files that hold no configuration at all.
+#[test]
+fn a_file_that_cannot_be_read_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let latin = dir.path().join("latin.yaml");
+    std::fs::write(&latin, b"public_url: https://mcp.example.com\n# caf\xe9\n").unwrap();
+    let large = dir.path().join("large.yaml");
+    std::fs::write(&large, " ".repeat(5 << 20)).unwrap();
+    let cases = [
+        (dir.path().join("none.yaml"), "(os error 2); name another with --config, or let `doorward init` write a starting one"),
+        (dir.path().to_owned(), "Is a directory (os error 21)"),
+        (latin, "line 2 is not UTF-8 text; save the file as UTF-8"),
+        (large, "it is larger than 4194304 bytes"),
+    ];
+    for (file, end) in cases {
+        let problems = super::load(&file).unwrap_err();
+        assert_eq!(problems.iter().map(|problem| problem.kind).collect::<Vec<_>>(), [ProblemKind::Unreadable]);
+        assert!(problems.iter().all(|problem| problem.message.ends_with(end)), "{problems:?}");
+    }
+}
+
 /// Every YAML block of README and docs is a part of a configuration: it may lack things, but every key and type is real.
 #[test]
 fn documents_show_only_keys_that_exist() {
