@@ -56,13 +56,13 @@ impl Store {
         Ok(asked.scopes.iter().all(|scope| given.contains(scope)))
     }
 
-    /// Forgets what a person agreed to for a client; how many consents there were.
-    pub async fn forget_consents(&self, user: UserId, client: &ClientId) -> Result<u64, StoreError> {
-        let deleted = sqlx::query("DELETE FROM consents WHERE user_id = $1 AND client_id = $2")
-            .bind(user.to_string())
-            .bind(client.as_str())
-            .execute(self.writer())
-            .await?;
-        Ok(deleted.rows_affected())
+    /// Forgets what a person agreed to, for one client or for all; how many consents there were.
+    pub async fn forget_consents(&self, user: UserId, client: Option<&ClientId>) -> Result<u64, StoreError> {
+        let user = user.to_string();
+        let query = match client {
+            Some(client) => sqlx::query("DELETE FROM consents WHERE user_id = $1 AND client_id = $2").bind(user).bind(client.as_str()),
+            None => sqlx::query("DELETE FROM consents WHERE user_id = $1").bind(user),
+        };
+        Ok(query.execute(self.writer()).await?.rows_affected())
     }
 }

@@ -155,24 +155,30 @@ impl Store {
         Ok(revoked.rows_affected() == 1)
     }
 
-    /// Voids all grants of a person, a client or a browser session; which they were.
+    /// Voids all grants of a person, a client or a browser session, and the codes that would become such; which grants they were.
     pub async fn revoke_grants_for(&self, of: GrantsOf<'_>, reason: RevokeReason, now: Timestamp) -> Result<Vec<GrantId>, StoreError> {
-        let (statement, key) = match of {
+        let (codes, grants, key) = match of {
             GrantsOf::User(user) => (
+                "UPDATE authorization_codes SET expires_at = $2 WHERE user_id = $1 AND consumed_at IS NULL AND expires_at > $2",
                 "UPDATE grants SET revoked_at = $2, revoke_reason = $3 WHERE user_id = $1 AND revoked_at IS NULL RETURNING id",
                 user.to_string(),
             ),
             GrantsOf::Client(client) => (
+                "UPDATE authorization_codes SET expires_at = $2 WHERE client_id = $1 AND consumed_at IS NULL AND expires_at > $2",
                 "UPDATE grants SET revoked_at = $2, revoke_reason = $3 WHERE client_id = $1 AND revoked_at IS NULL RETURNING id",
                 client.to_string(),
             ),
             GrantsOf::Session(session) => (
+                "UPDATE authorization_codes SET expires_at = $2 WHERE session_id = $1 AND consumed_at IS NULL AND expires_at > $2",
                 "UPDATE grants SET revoked_at = $2, revoke_reason = $3 WHERE session_id = $1 AND revoked_at IS NULL RETURNING id",
                 session.to_string(),
             ),
         };
+        let mut transaction = self.write().await?;
+        sqlx::query(codes).bind(&key).bind(micros(now)).execute(&mut *transaction).await?;
         let rows: Vec<(String,)> =
-            sqlx::query_as(statement).bind(key).bind(micros(now)).bind(reason.as_str()).fetch_all(self.writer()).await?;
+            sqlx::query_as(grants).bind(&key).bind(micros(now)).bind(reason.as_str()).fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
         rows.iter().map(|(id,)| parse_grant_id(id)).collect()
     }
 

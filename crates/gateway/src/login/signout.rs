@@ -41,7 +41,7 @@ pub(super) async fn ask(app: &App, headers: &HeaderMap) -> Result<Response, Logi
     }
 }
 
-/// `POST /logout`: ends this session, or all sessions and all grants of the person.
+/// `POST /logout`: ends this session, or all sessions, grants and remembered consents of the person.
 pub(super) async fn submit(app: &App, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, LoginError> {
     require_own_page(headers, &app.config.public_url)?;
     let form = Form::parse(headers, body)?;
@@ -71,6 +71,8 @@ async fn end(app: &App, browser: &SignedInBrowser, everywhere: bool) -> Result<(
     if everywhere {
         app.store.revoke_grants_for(GrantsOf::User(browser.user.id), RevokeReason::User, now).await?;
         app.store.end_all_for_user(browser.user.id, now).await?;
+        // Else a program that was just thrown out would be let in again without a question.
+        app.store.forget_consents(browser.user.id, None).await?;
     } else {
         app.store.end_browser_session(browser.session.id, now).await?;
     }

@@ -3,7 +3,7 @@
 use store::{ClientId, NewGrant};
 
 use crate::browser::{Browser, From, Page};
-use crate::world::{World, go_on};
+use crate::world::{World, authorize, go_on};
 
 async fn signed_in(world: &World) -> (Browser, Page) {
     let mut browser = world.browser();
@@ -86,4 +86,21 @@ async fn without_a_session_there_is_nothing_to_end() {
     let mut browser = world.browser();
     assert!(browser.open("/logout").await.html.contains("You are signed out"));
     assert!(browser.open("/").await.html.contains("The door to your organisation"));
+}
+
+/// A program that the person has just thrown out does not come back in by the answer of last week.
+#[tokio::test]
+async fn everywhere_forgets_what_programs_were_allowed() {
+    for (scope, asked) in [("here", false), ("everywhere", true)] {
+        let world = World::new().await;
+        let (mut browser, _) = signed_in(&world).await;
+        let consent = browser.open(&authorize("registered", "crm")).await;
+        go_on(&mut browser, consent, "openid", "alice").await;
+        let home = browser.open("/").await;
+        browser.submit(&home, &home.only_form(), Some(scope)).await;
+        let page = browser.open("/login/start").await;
+        go_on(&mut browser, page, "openid", "alice").await;
+        let page = browser.open(&authorize("registered", "crm")).await;
+        assert_eq!(page.html.contains("to use CRM?"), asked, "{scope} {} {}", page.url, page.text());
+    }
 }

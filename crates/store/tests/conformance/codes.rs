@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use store::{OnceKind, Redemption};
+use store::{GrantsOf, OnceKind, Redemption, RevokeReason};
 
 use crate::common::{Fixture, at, hash, new_code, new_grant};
 
@@ -52,6 +52,19 @@ async fn a_code_gives_what_was_stored_and_then_nothing() {
     assert!(fixture.store.grant_is_live(grant).await.unwrap());
     assert_eq!(fixture.store.redeem_code(&hash("code"), at(2)).await.unwrap(), Redemption::Replayed { grant });
     assert!(!fixture.store.grant_is_live(grant).await.unwrap());
+}
+
+#[tokio::test]
+async fn taking_access_back_takes_back_what_is_not_redeemed_yet() {
+    for (number, revoked) in ["alice", "bob"].into_iter().enumerate() {
+        let fixture = Fixture::new().await;
+        let user = fixture.user("alice").await;
+        fixture.store.insert_code(&new_code("code", user.id), at(0)).await.unwrap();
+        let of = GrantsOf::User(fixture.user(revoked).await.id);
+        fixture.store.revoke_grants_for(of, RevokeReason::User, at(1)).await.unwrap();
+        let redeemed = matches!(fixture.store.redeem_code(&hash("code"), at(2)).await.unwrap(), Redemption::Redeemed(_));
+        assert_eq!(redeemed, number == 1, "{revoked}");
+    }
 }
 
 #[tokio::test]

@@ -109,8 +109,13 @@ async fn consent_covers_exactly_what_was_agreed_to() {
     }
     fixture.store.remember_consent(&Consent { scopes: &scopes[..1], ..given }, at(1)).await.unwrap();
     assert!(!fixture.store.consent_covers(&given).await.unwrap(), "a narrower consent replaces the wider one");
-    assert_eq!(fixture.store.forget_consents(alice.id, &cli_a).await.unwrap(), 1);
+    assert_eq!(fixture.store.forget_consents(alice.id, Some(&cli_a)).await.unwrap(), 1);
     assert!(!fixture.store.consent_covers(&Consent { scopes: &[], ..given }).await.unwrap());
+    for (user, client) in [(alice.id, &cli_a), (alice.id, &cli_b), (bob.id, &cli_a)] {
+        fixture.store.remember_consent(&Consent { user, client, ..given }, at(2)).await.unwrap();
+    }
+    assert_eq!(fixture.store.forget_consents(alice.id, None).await.unwrap(), 2);
+    assert!(fixture.store.consent_covers(&Consent { user: bob.id, ..given }).await.unwrap());
 }
 
 #[tokio::test]
