@@ -100,11 +100,12 @@ where
     }
 }
 
-/// Reads until it is clear whether the client speaks HTTP/2; gives what was read. `None`: it said nothing.
+/// Reads until it is clear whether the client speaks HTTP/2; gives what was read. `None`: it ended before that.
 async fn sniff<IO: AsyncRead + Unpin>(io: &mut IO) -> Option<(bool, BytesMut)> {
     let mut prefix = BytesMut::with_capacity(1024);
     loop {
-        if io.read_buf(&mut prefix).await.ok()? == 0 && prefix.is_empty() {
+        // The end of the input is ready for ever: to ask again would be to spin until the deadline.
+        if io.read_buf(&mut prefix).await.ok()? == 0 {
             return None;
         }
         if prefix.starts_with(H2_PREFACE) {

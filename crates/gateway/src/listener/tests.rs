@@ -207,6 +207,18 @@ async fn slow_clients_are_closed() {
     assert!(idle.contains("got 0 bytes"), "{idle}");
 }
 
+/// The end of a socket is ready to be read for ever: asking on would keep a core busy until the deadline.
+#[tokio::test]
+async fn a_first_letter_and_then_the_end_closes_at_once() {
+    let server = start(Limits { header_timeout: SOON * 10, ..Limits::default() }).await;
+    for start in ["P", "PRI * HTTP/2.0\r\n", "GE"] {
+        let mut socket = server.connect().await;
+        socket.write_all(start.as_bytes()).await.unwrap();
+        socket.shutdown().await.unwrap();
+        read_all(&mut socket).await;
+    }
+}
+
 #[tokio::test]
 async fn an_open_stream_is_not_idle() {
     let server = start(short()).await;
