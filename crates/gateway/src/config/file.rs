@@ -147,7 +147,7 @@ pub(super) struct FileSaml {
     pub(super) request_binding: FileBinding,
     /// Ask the IdP to authenticate the person again even if it has a session; refuse an answer that rests on an older sign-in.
     pub(super) force_authn: bool,
-    /// The NameID format to ask for; without it, the IdP chooses.
+    /// The NameID format to ask for; an answer in another one is refused. Without it, the IdP chooses.
     #[schemars(extend("examples" = ["urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"]))]
     pub(super) name_id_format: Option<String>,
     /// Authentication context classes to ask for, such as one that stands for multi-factor; refuse an answer that names none of them.

@@ -116,6 +116,9 @@ pub enum LoginError {
     /// The IdP left groups out (Microsoft Entra ID over 150 groups: `groups.link`).
     #[error("The identity provider left out your groups because there are too many.")]
     GroupsOverage(String),
+    /// The NameID is not of the format that the configuration asks for.
+    #[error("The identity provider names you in another format than was asked for.")]
+    NameIdFormatMismatch(String),
     /// The person proved who they are by another method than the configuration asks for.
     #[error("The identity provider signed you in by a method that is not accepted here.")]
     AuthnContextMismatch(String),
@@ -206,6 +209,7 @@ impl LoginError {
             Self::Unsolicited => "login.unsolicited_response",
             Self::SubjectNotStable(_) => "login.subject_not_stable",
             Self::GroupsOverage(_) => "login.groups_overage",
+            Self::NameIdFormatMismatch(_) => "login.name_id_format_mismatch",
             Self::AuthnContextMismatch(_) => "login.authn_context_mismatch",
             Self::ReauthenticationMissing => "login.reauthentication_missing",
             Self::Discovery(error) => error.code(),
@@ -284,6 +288,7 @@ impl LoginError {
             | Self::Userinfo(_)
             | Self::SubjectNotStable(_)
             | Self::GroupsOverage(_)
+            | Self::NameIdFormatMismatch(_)
             | Self::AuthnContextMismatch(_)
             | Self::Groups(_) => (StatusCode::FORBIDDEN, "The sign-in was refused", Mender::IdpAdministrator),
             Self::ReauthenticationMissing => (StatusCode::FORBIDDEN, "A fresh sign-in is needed", Mender::Start),
@@ -303,7 +308,10 @@ impl LoginError {
             Self::LoopDetected { evidence } => Some(evidence.clone()),
             Self::IdpMismatch { received, .. } => Some(received.clone()),
             Self::Callback(CallbackError::Refused { error, .. }) | Self::Token(TokenError::Refused { error, .. }) => Some(error.clone()),
-            Self::SubjectNotStable(value) | Self::GroupsOverage(value) | Self::AuthnContextMismatch(value) => Some(value.clone()),
+            Self::SubjectNotStable(value)
+            | Self::GroupsOverage(value)
+            | Self::NameIdFormatMismatch(value)
+            | Self::AuthnContextMismatch(value) => Some(value.clone()),
             _ => None,
         }
     }

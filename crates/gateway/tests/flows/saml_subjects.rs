@@ -10,6 +10,8 @@ use crate::browser::{Browser, From, Page};
 use crate::world::{PUBLIC_URL, World, answer, noon, plain_configuration};
 
 const EMAIL: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
 // Nothing listens there: the browser only learns the address.
 const SSO: &str = "http://127.0.0.1:9/sso";
@@ -35,7 +37,8 @@ impl Portal {
         std::fs::write(folder.path().join("portal.xml"), metadata_xml(&entity_id, &SSO.parse().unwrap(), &key)).unwrap();
         let yaml = plain_configuration(
             "  portal: { saml: { metadata_file: portal.xml, username_attribute: uid, allow_idp_initiated: true } }
-  strict: { saml: { metadata_file: portal.xml } }",
+  strict: { saml: { metadata_file: portal.xml } }
+  formatted: { saml: { metadata_file: portal.xml, name_id_format: 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent' } }",
         );
         Self { world: World::of(&yaml, folder, clock, Vec::new()).await, entity_id, key }
     }
@@ -95,7 +98,7 @@ async fn who_an_assertion_names() {
     let subject_id = "urn:oasis:names:tc:SAML:attribute:subject-id";
     let pairwise_id = "urn:oasis:names:tc:SAML:attribute:pairwise-id";
     let link = "http://schemas.microsoft.com/claims/groups.link";
-    let cases: [Case<'_>; 9] = [
+    let cases: [Case<'_>; 13] = [
         ("strict", (EMAIL, "zoe@example.com"), &[("groups", "a|b,c")], Ok(("zoe@example.com", &["a", "b,c"]))),
         ("strict", (EMAIL, "zoe@example.com"), &[("memberOf", "a")], Ok(("zoe@example.com", &[]))),
         ("strict", (TRANSIENT, "_x1"), &[("uid", "zoe")], Err("login.subject_not_stable")),
@@ -103,6 +106,11 @@ async fn who_an_assertion_names() {
         ("strict", (TRANSIENT, "_x3"), &[(pairwise_id, "p1@scope")], Ok(("p1@scope", &[]))),
         ("portal", (TRANSIENT, "_x4"), &[("uid", "zoe")], Ok(("zoe", &[]))),
         ("portal", (TRANSIENT, "_x5"), &[("uid", "")], Err("login.subject_not_stable")),
+        // Who changes the format in the request would be another person here: a disabled one would be let in anew.
+        ("formatted", (PERSISTENT, "p7"), &[], Ok(("p7", &[]))),
+        ("formatted", (EMAIL, "zoe@example.com"), &[], Err("login.name_id_format_mismatch")),
+        ("formatted", (UNSPECIFIED, "zoe"), &[], Err("login.name_id_format_mismatch")),
+        ("formatted", (TRANSIENT, "_x6"), &[(subject_id, "zoe@scope")], Err("login.name_id_format_mismatch")),
         ("strict", (EMAIL, "zoe@example.com"), &[(link, "https://graph.example/")], Err("login.groups_overage")),
         ("strict", (EMAIL, "zoe@example.com"), &[(link, "https://graph.example/"), ("groups", "a")], Err("login.groups_overage")),
     ];
