@@ -23,11 +23,16 @@ impl SseError {
     }
 }
 
+/// May stand before the first line of a stream, and is no part of it.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// One event, from its first line to the empty line that ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     raw: Vec<u8>,
     data: Option<Vec<u8>>,
+    /// The first of the stream, after a byte order mark.
+    marked: bool,
 }
 
 impl Event {
@@ -46,11 +51,12 @@ impl Event {
         self.data.as_deref()
     }
 
-    /// The same event with other data.
+    /// The same event with other data, without a byte order mark.
     pub fn with_data(&self, data: &[u8]) -> Vec<u8> {
         let mut written = false;
         let mut out = Vec::with_capacity(self.raw.len().min(data.len() + 128));
-        for line in lines(&self.raw) {
+        let raw = if self.marked { self.raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.raw) } else { &self.raw };
+        for line in lines(raw) {
             let content = trim_end(line);
             if field(content).0 != b"data" || content.is_empty() {
                 out.extend_from_slice(line);
@@ -79,12 +85,14 @@ pub struct EventScanner {
     after_cr: bool,
     /// Still on the first line, which may begin with a byte order mark.
     first_line: bool,
+    /// The event being read began with it.
+    marked: bool,
 }
 
 impl EventScanner {
     /// A scanner that refuses events of more than `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit, raw: Vec::new(), line: Vec::new(), data: None, after_cr: false, first_line: true }
+        Self { limit, raw: Vec::new(), line: Vec::new(), data: None, after_cr: false, first_line: true, marked: false }
     }
 
     /// Takes the next chunk and gives the events that it completes.
@@ -130,11 +138,14 @@ impl EventScanner {
     fn end_line(&mut self) -> Option<Event> {
         let line = std::mem::take(&mut self.line);
         let mut line = line.as_slice();
-        if std::mem::replace(&mut self.first_line, false) {
-            line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+        if std::mem::replace(&mut self.first_line, false)
+            && let Some(unmarked) = line.strip_prefix(BYTE_ORDER_MARK)
+        {
+            self.marked = true;
+            line = unmarked;
         }
         if line.is_empty() {
-            return Some(Event { raw: std::mem::take(&mut self.raw), data: self.data.take() });
+            return Some(Event { raw: std::mem::take(&mut self.raw), data: self.data.take(), marked: std::mem::take(&mut self.marked) });
         }
         if let (b"data", value) = field(line) {
             match &mut self.data {

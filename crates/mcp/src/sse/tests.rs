@@ -64,10 +64,18 @@ fn new_data_keeps_every_other_line() {
         ("data: a\ndata: b\nid: 7\n\n", "new", "data: new\nid: 7\n\n"),
         ("id: 7\r\ndata: old\r\n\r\n", "new", "id: 7\r\ndata: new\n\r\n"),
         (": note\ndata: old\n\n", "{\n}", ": note\ndata: {\ndata: }\n\n"),
+        ("\u{FEFF}data: old\nid: 7\n\n", "new", "data: new\nid: 7\n\n"),
         ("data: old\n\n", "a\r\nid: evil", "data: a\ndata: \ndata: id: evil\n\n"),
     ];
     for (stream, data, expected) in cases {
         let (events, _) = scan(stream.as_bytes(), 1000);
         assert_eq!(String::from_utf8(events[0].with_data(data.as_bytes())).unwrap(), expected, "{stream:?}");
     }
+}
+
+#[test]
+fn a_byte_order_mark_is_one_only_at_the_very_beginning() {
+    let (events, _) = scan("data: a\n\n\u{FEFF}data: x\ndata: old\n\n".as_bytes(), 1000);
+    assert_eq!(events[1].data(), Some(&b"old"[..]));
+    assert_eq!(events[1].with_data(b"new"), "\u{FEFF}data: x\ndata: new\n\n".as_bytes());
 }
