@@ -17,6 +17,7 @@ mod method;
 mod reply;
 mod sse;
 mod strict;
+mod uri;
 
 pub use era::{Era, HeaderError, ProtocolVersion, StandardHeaders, agree, decode_header_value};
 pub use list::{Filtered, Item, ListKind, ReplyError, ToolAnnotations, filter_lists, make_private};

@@ -11,11 +11,15 @@ use serde_json::value::RawValue;
 
 use crate::method::Method;
 use crate::strict::{FrameError, Limits, check_message};
+use crate::uri::has_one_reading;
 
 /// The longest method name, tool name, prompt name or task id.
 const MAX_NAME: usize = 256;
 /// The longest resource URI.
 const MAX_URI: usize = 8 * 1024;
+/// How many resources one request may subscribe to, and how long their URIs may be together: each is decided upon.
+const MAX_SUBSCRIPTIONS: usize = 100;
+const MAX_SUBSCRIPTION_BYTES: usize = 64 * 1024;
 /// The longest request id.
 const MAX_ID: usize = 256;
 
@@ -259,7 +263,7 @@ fn raw_params<'a>(raw: &'a RawValue, method: Option<Method>) -> Result<Params<'a
             params.arguments = fields.arguments.filter(|raw| raw.get() != "null");
         }
         Method::ReadResource | Method::SubscribeResource | Method::UnsubscribeResource => {
-            params.uri = fields.uri.map(|raw| name(raw, "uri", MAX_URI)).transpose()?;
+            params.uri = fields.uri.map(uri).transpose()?;
         }
         Method::Complete => params.reference = fields.reference.map(read_reference).transpose()?,
         Method::Listen => params.resource_subscriptions = fields.notifications.map_or(Ok(Vec::new()), read_subscriptions)?,
@@ -352,7 +356,7 @@ fn read_reference(raw: &RawValue) -> Result<Reference<'_>, FrameError> {
     let fields: RawReference<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong.clone())?;
     match (fields.kind.as_ref(), fields.name, fields.uri) {
         ("ref/prompt", Some(prompt), None) => name(prompt, "name", MAX_NAME).map(Reference::Prompt),
-        ("ref/resource", None, Some(uri)) => name(uri, "uri", MAX_URI).map(Reference::Resource),
+        ("ref/resource", None, Some(template)) => uri(template).map(Reference::Resource),
         _ => Err(wrong),
     }
 }
@@ -369,7 +373,11 @@ fn read_subscriptions(raw: &RawValue) -> Result<Vec<String>, FrameError> {
         return Err(wrong);
     }
     let filter: Filter<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong)?;
-    filter.resource_subscriptions.unwrap_or_default().into_iter().map(|raw| name(raw, "uri", MAX_URI).map(Cow::into_owned)).collect()
+    let uris = filter.resource_subscriptions.unwrap_or_default();
+    if uris.len() > MAX_SUBSCRIPTIONS || uris.iter().map(|raw| raw.get().len()).sum::<usize>() > MAX_SUBSCRIPTION_BYTES {
+        return Err(FrameError::InvalidParams("too many resourceSubscriptions, or too long ones"));
+    }
+    uris.into_iter().map(|raw| uri(raw).map(Cow::into_owned)).collect()
 }
 
 /// A derived reader also takes an array of the fields in order: every reader of raw text asks this first.
@@ -394,10 +402,27 @@ fn name<'a>(raw: &'a RawValue, what: &'static str, most: usize) -> Result<Cow<'a
         Some(inner) if !inner.contains('\\') => Cow::Borrowed(inner),
         Some(_) => Cow::Owned(serde_json::from_str(text).map_err(|_| FrameError::InvalidName(what))?),
     };
-    if decoded.is_empty() || decoded.len() > most || decoded.chars().any(is_invisible) {
-        return Err(FrameError::InvalidName(what));
-    }
-    Ok(decoded)
+    if is_sound(&decoded, most) { Ok(decoded) } else { Err(FrameError::InvalidName(what)) }
+}
+
+/// Decodes a JSON string that is a resource URI: a name with one reading.
+fn uri(raw: &RawValue) -> Result<Cow<'_, str>, FrameError> {
+    let decoded = name(raw, "uri", MAX_URI)?;
+    if has_one_reading(&decoded) { Ok(decoded) } else { Err(FrameError::AmbiguousUri) }
+}
+
+/// Whether a call could carry this as the name of a tool, prompt or task.
+pub(crate) fn is_name(text: &str) -> bool {
+    is_sound(text, MAX_NAME)
+}
+
+/// Whether a call could carry this as the URI of a resource.
+pub(crate) fn is_uri(text: &str) -> bool {
+    is_sound(text, MAX_URI) && has_one_reading(text)
+}
+
+fn is_sound(text: &str, most: usize) -> bool {
+    !text.is_empty() && text.len() <= most && !text.chars().any(is_invisible)
 }
 
 /// Control characters, and those that no eye can tell apart from nothing: zero-width, bidirectional and tag characters.

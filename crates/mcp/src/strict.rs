@@ -87,6 +87,9 @@ pub enum FrameError {
     /// A method, name or URI that is empty, too long, or holds invisible characters.
     #[error("invalid {0}: empty, too long, or with control or invisible characters")]
     InvalidName(&'static str),
+    /// A resource URI that a reader who normalises it takes for another (RFC 3986 section 6.2.2).
+    #[error("the URI is not in its normal form: it has dot segments, needless percent-encoding or a scheme in capitals")]
+    AmbiguousUri,
 }
 
 impl FrameError {
@@ -104,6 +107,7 @@ impl FrameError {
             Self::NotJsonRpc(_) => "mcp.not_jsonrpc",
             Self::InvalidParams(_) => "mcp.invalid_params",
             Self::InvalidName(_) => "mcp.invalid_name",
+            Self::AmbiguousUri => "mcp.ambiguous_uri",
         }
     }
 
@@ -111,7 +115,7 @@ impl FrameError {
     pub fn json_rpc_code(&self) -> i64 {
         match self {
             Self::InvalidJson { .. } => -32700,
-            Self::InvalidParams(_) | Self::InvalidName(_) => -32602,
+            Self::InvalidParams(_) | Self::InvalidName(_) | Self::AmbiguousUri => -32602,
             Self::BodyTooLarge { .. }
             | Self::BatchNotSupported
             | Self::DuplicateMember { .. }
@@ -351,8 +355,18 @@ fn check_key(key: &Key<'_>, place: Place) -> Result<(), FrameError> {
     Ok(())
 }
 
+/// Whether a reader that folds case takes `text` for the protocol's `name`: some fold U+017F to `s` and U+212A to `k`.
+pub(crate) fn is_disguised(text: &str, name: &str) -> bool {
+    let fold = |character: char| match character {
+        '\u{17F}' => 's',
+        '\u{212A}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    text != name && text.chars().map(fold).eq(name.chars().map(fold))
+}
+
 /// A hostile member name is quoted in errors and logs: at most 64 characters of it.
-fn shorten(text: &str) -> Cow<'_, str> {
+pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
     if text.len() <= 64 { Cow::Borrowed(text) } else { Cow::Owned(text.chars().take(64).collect()) }
 }
 

@@ -157,3 +157,64 @@ fn what_completions_and_subscriptions_speak_of_is_read() {
     let call = parse_call(r#"{"jsonrpc":"2.0","id":1,"method":"notifications/initialized"}"#);
     assert_eq!(call.method, None, "a notification's method is no request");
 }
+
+/// RFC 3986 section 6.2.2: policy compares text, an upstream may normalise first.
+#[test]
+fn a_uri_has_one_reading() {
+    let ambiguous = [
+        "file:///docs/../secret",
+        "file:///docs/./a",
+        "file:///docs/..",
+        "docs:../secret",
+        "file:///docs/%2e%2e/secret",
+        "file:///docs/.%2E/secret",
+        "file:///docs/%252e%252e/secret",
+        r"file:///docs\..\secret",
+        "file:///docs%2f..%2fsecret",
+        "file:///docs%5C..%5csecret",
+        "file:///docs%252f..%252fsecret",
+        "file:///docs/..;x/secret",
+        "file:///docs/?/../secret",
+        "file:///%73ecret",
+        "FILE:///secret",
+    ];
+    for uri in ambiguous {
+        let uri = uri.replace('\\', "\\\\");
+        for (method, params) in [
+            ("resources/read", format!(r#"{{"uri":"{uri}"}}"#)),
+            ("resources/subscribe", format!(r#"{{"uri":"{uri}"}}"#)),
+            ("completion/complete", format!(r#"{{"ref":{{"type":"ref/resource","uri":"{uri}"}}}}"#)),
+            ("subscriptions/listen", format!(r#"{{"notifications":{{"resourceSubscriptions":["a:b","{uri}"]}}}}"#)),
+        ] {
+            let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+            assert_eq!(fault(&body), FrameError::AmbiguousUri);
+        }
+    }
+    for uri in [
+        "docs://a",
+        "docs://A/.../b..c/.hidden/x.y",
+        "file:///C:/Program%20Files/100%25%20caf%C3%A9",
+        "db://host:5432/table?filter=a%2Fb&sort=-x#Row",
+        "note:Mixed-Case_and~more",
+        "file:///{+path}",
+        "plain name",
+    ] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{{"uri":"{uri}"}}}}"#);
+        let read = parse(body.as_bytes(), &Limits::default()).map(drop);
+        assert_eq!(read, Ok(()), "{uri}");
+    }
+}
+
+/// Every one of them is a question to policy, and stands in the audit trail.
+#[test]
+fn subscriptions_are_few() {
+    let listen = |uris: &[String]| {
+        let params = serde_json::json!({ "notifications": { "resourceSubscriptions": uris } });
+        let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params }).to_string();
+        parse(body.as_bytes(), &Limits::default()).map(drop)
+    };
+    let many = FrameError::InvalidParams("too many resourceSubscriptions, or too long ones");
+    assert_eq!(listen(&vec!["docs://a".to_owned(); 100]), Ok(()));
+    assert_eq!(listen(&vec!["docs://a".to_owned(); 101]), Err(many.clone()));
+    assert_eq!(listen(&vec![format!("docs://{}", "a".repeat(8000)); 9]), Err(many));
+}
