@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::strict::{FrameError, check_reply};
+use crate::message::{is_name, is_uri};
+use crate::strict::{FrameError, check_reply, is_disguised, shorten};
 
 /// The deepest nesting of an upstream's reply; schemas nest deeper than arguments do.
 const MAX_REPLY_DEPTH: usize = 100;
@@ -54,6 +55,14 @@ impl ListKind {
             Self::Resources => "uri",
             Self::ResourceTemplates => "uriTemplate",
             Self::Tasks => "taskId",
+        }
+    }
+
+    /// Whether a call could name an item by this key.
+    fn takes(self, key: &str) -> bool {
+        match self {
+            Self::Tools | Self::Prompts | Self::Tasks => is_name(key),
+            Self::Resources | Self::ResourceTemplates => is_uri(key),
         }
     }
 }
@@ -110,7 +119,9 @@ pub enum ReplyError {
 pub fn make_private(reply: &[u8]) -> Result<Option<Vec<u8>>, ReplyError> {
     check_reply(reply, MAX_REPLY_DEPTH).map_err(ReplyError::Ambiguous)?;
     let Some(envelope) = std::str::from_utf8(reply).ok().and_then(|text| Members::parse(text).ok()) else { return Ok(None) };
+    envelope.refuse_disguised(&["result"])?;
     let Some(result) = envelope.value("result").and_then(|raw| Members::parse(raw.get()).ok()) else { return Ok(None) };
+    result.refuse_disguised(&["cacheScope"])?;
     if result.value("cacheScope").is_none_or(|scope| scope.get() == PRIVATE) {
         return Ok(None);
     }
@@ -125,10 +136,12 @@ pub fn filter_lists(reply: &[u8], private: bool, keep: &mut dyn FnMut(&Item<'_>)
     let unreadable = || ReplyError::Ambiguous(FrameError::NotJsonRpc("the reply is not an object"));
     let text = std::str::from_utf8(reply).map_err(|_| unreadable())?;
     let envelope = Members::parse(text).map_err(|_| unreadable())?;
+    envelope.refuse_disguised(&["result"])?;
     let Some(result) = envelope.value("result").and_then(|raw| Members::parse(raw.get()).ok()) else {
         return Ok(Filtered::NoList);
     };
-    result.refuse_disguised_lists()?;
+    result.refuse_disguised(&ListKind::ALL.map(ListKind::member))?;
+    result.refuse_disguised(&["cacheScope"])?;
     let mut counts = (0, 0);
     let mut out = Vec::with_capacity(result.0.len() + 1);
     let mut found = false;
@@ -180,10 +193,10 @@ fn filter_items(
 fn item(raw: &RawValue, kind: ListKind) -> Option<Item<'_>> {
     let members = Members::parse(raw.get()).ok()?;
     // `Name` beside `name` would let a case-folding client call a tool that was never decided upon.
-    if members.names().any(|name| name != kind.key() && name.eq_ignore_ascii_case(kind.key())) {
+    if members.names().any(|name| is_disguised(name, kind.key())) {
         return None;
     }
-    let key: String = serde_json::from_str(members.value(kind.key())?.get()).ok()?;
+    let key: String = serde_json::from_str(members.value(kind.key())?.get()).ok().filter(|key: &String| kind.takes(key))?;
     let annotations = match kind {
         ListKind::Tools => members.value("annotations").map_or_else(ToolAnnotations::default, annotations),
         ListKind::Resources | ListKind::ResourceTemplates | ListKind::Prompts | ListKind::Tasks => ToolAnnotations::default(),
@@ -232,12 +245,11 @@ impl<'a> Members<'a> {
         write(self.0.iter().map(|(name, raw)| (name.as_ref(), if name == "result" { result } else { raw.get() })))
     }
 
-    fn refuse_disguised_lists(&self) -> Result<(), ReplyError> {
-        let disguised =
-            |name: &str| ListKind::ALL.into_iter().any(|kind| kind.member() != name && kind.member().eq_ignore_ascii_case(name));
-        match self.names().find(|name| disguised(name)) {
+    /// A member that some reader takes for one of these would be read past the filter.
+    fn refuse_disguised(&self, protected: &[&str]) -> Result<(), ReplyError> {
+        match self.names().find(|name| protected.iter().any(|member| is_disguised(name, member))) {
             None => Ok(()),
-            Some(member) => Err(ReplyError::Ambiguous(FrameError::LookalikeMember { member: member.to_owned() })),
+            Some(member) => Err(ReplyError::Ambiguous(FrameError::LookalikeMember { member: shorten(member).into_owned() })),
         }
     }
 }

@@ -145,3 +145,42 @@ fn what_calls_itself_public_becomes_private() {
     }
     assert!(make_private(br#"{"result":{"cacheScope":"private","cacheScope":"public"}}"#).is_err());
 }
+
+#[test]
+fn an_item_that_could_not_be_called_is_not_shown() {
+    let long = "x".repeat(257);
+    let reply = |member: &str, key: &str, value: &str| serde_json::json!({ "result": { member: [{ key: value }] } }).to_string();
+    let cases = [
+        ("tools", "name", ""),
+        ("tools", "name", "read\u{200B}"),
+        ("tools", "name", long.as_str()),
+        ("prompts", "name", "a\u{202E}b"),
+        ("resources", "uri", "file:///docs/../secret"),
+        ("resources", "uri", ""),
+        ("resourceTemplates", "uriTemplate", "file:///docs/%2e%2e/{name}"),
+        ("tasks", "taskId", long.as_str()),
+    ];
+    for (member, key, value) in cases {
+        let reply = reply(member, key, value);
+        assert_eq!(filtered(&reply, false), (format!(r#"{{"result":{{"{member}":[]}}}}"#), 0, 1), "{reply}");
+    }
+}
+
+#[test]
+fn a_list_that_some_readers_would_find_is_refused() {
+    for reply in [
+        r#"{"jsonrpc":"2.0","id":1,"Result":{"tools":[{"name":"secret"}]}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{},"RESULT":{"tools":[{"name":"secret"}]}}"#,
+        "{\"re\u{17F}ult\":{\"tools\":[{\"name\":\"secret\"}]}}",
+        "{\"result\":{\"tool\u{17F}\":[{\"name\":\"secret\"}]}}",
+        "{\"result\":{\"ta\u{17F}\u{212A}s\":[{\"taskId\":\"secret\"}]}}",
+    ] {
+        let refused = filter_lists(reply.as_bytes(), false, &mut hide_secret);
+        assert!(matches!(refused, Err(ReplyError::Ambiguous(FrameError::LookalikeMember { .. }))), "{reply}: {refused:?}");
+    }
+    let twin = "{\"result\":{\"tasks\":[{\"taskId\":\"a\",\"tas\u{212A}Id\":\"secret\"}]}}";
+    assert_eq!(filtered(twin, false), (r#"{"result":{"tasks":[]}}"#.to_owned(), 0, 1));
+    for reply in [r#"{"Result":{"cacheScope":"public"}}"#, r#"{"result":{"cachescope":"public"}}"#] {
+        assert!(make_private(reply.as_bytes()).is_err(), "{reply}");
+    }
+}
