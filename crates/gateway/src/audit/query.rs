@@ -59,6 +59,8 @@ pub struct Filter {
     pub upstream: Option<String>,
     /// Name of the tool, prompt or resource.
     pub tool: Option<String>,
+    /// Id of the request, as error pages and replies show it, or of its trace.
+    pub request: Option<String>,
     /// Not before.
     pub since: Option<Timestamp>,
     /// Before.
@@ -83,6 +85,7 @@ impl Filter {
             && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
             && text(&self.upstream, event.upstream.as_ref())
             && text(&self.tool, event.name.as_ref())
+            && (text(&self.request, Some(&event.request_id)) || text(&self.request, Some(&event.correlation_id)))
             && self.user.as_ref().is_none_or(|user| is_person(user, event))
             && self.client.as_ref().is_none_or(|client| is_client(client, event))
     }

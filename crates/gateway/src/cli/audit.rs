@@ -38,7 +38,7 @@ pub(super) struct Args {
 enum Command {
     /// Show the latest events, and with --follow those that come.
     Tail(Tail),
-    /// Find events by person, client, upstream, tool, time and decision.
+    /// Find events by person, client, upstream, tool, request, time and decision.
     Query(Query),
 }
 
@@ -83,6 +83,9 @@ struct Query {
     /// Name of the tool, prompt or resource.
     #[arg(short, long, value_name = "NAME")]
     tool: Option<String>,
+    /// Request id, as error pages, replies (`X-Request-Id`) and log lines show it, or trace id.
+    #[arg(short, long, value_name = "ID")]
+    request: Option<String>,
     /// Not before: 2026-11-20, 2026-11-20T09:30, 2026-11-20T09:30:00+01:00 (UTC without an offset), today, yesterday, or
     /// so long ago: 7d, 90m, 1h30m.
     #[arg(long, value_name = "TIME")]
@@ -149,14 +152,19 @@ fn journal_dir(source: &Source) -> Option<PathBuf> {
 fn show_query(dir: &std::path::Path, query: &Query, output: &mut Output<impl Write>) -> anyhow::Result<Vec<Damage>> {
     let filter = query.filter()?;
     let mut reader = Reader::from_start(dir).map_err(anyhow::Error::new)?;
-    let mut written = Ok(());
+    let (mut written, mut found) = (Ok(()), false);
     let scanned = scan(&mut reader, &filter, |entry| {
+        found = true;
         written = output.show(&entry);
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     written?;
     output.flush()?;
-    Ok(scanned.map_err(anyhow::Error::new)?.damaged)
+    let scanned = scanned.map_err(anyhow::Error::new)?;
+    if !found {
+        eprintln!("doorward: none of {} events fits", scanned.records);
+    }
+    Ok(scanned.damaged)
 }
 
 fn show_tail(dir: &std::path::Path, tail: &Tail, output: &mut Output<impl Write>) -> anyhow::Result<Vec<Damage>> {
@@ -215,6 +223,7 @@ impl Query {
             client: self.client.clone(),
             upstream: self.upstream.clone(),
             tool: self.tool.clone(),
+            request: self.request.clone(),
             since: instant(&self.since).context("--since")?,
             until: instant(&self.until).context("--until")?,
             decision: self.decision.map(|said| match said {

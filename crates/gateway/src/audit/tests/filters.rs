@@ -36,7 +36,7 @@ fn done(call: &Event) -> Event {
 async fn journal_of_two_runs(dir: &std::path::Path) {
     let read = call(10, "alice", "Claude", "crm", "read_contact", Decision::Permit);
     let write = call(20, "alice", "Cursor", "crm", "delete_contact", Decision::Deny);
-    let slow = call(30, "bob", "Claude", "finance", "report", Decision::Permit);
+    let slow = Event { request_id: "req_slow".to_owned(), correlation_id: "trace".to_owned(), ..call(30, "bob", "Claude", "finance", "report", Decision::Permit) };
     let cut_off = call(40, "carol", "Claude", "finance", "export", Decision::Permit);
     let writer = open(dir, limits());
     let sign_in = Event { person: Some(person("alice")), ..Event::new(Kind::SignIn, at(5)) };
@@ -88,6 +88,9 @@ async fn filters() {
         (Filter { client: text("cursor"), ..all() }, vec![WRITE]),
         (Filter { client: text("cli_Cursor"), ..all() }, vec![WRITE]),
         (Filter { tool: text("*_contact"), ..all() }, vec![READ, WRITE, RUNNING]),
+        (Filter { request: text("REQ_slow"), ..all() }, vec![SLOW]),
+        (Filter { request: text("trace"), ..all() }, vec![SLOW]),
+        (Filter { request: text("req_other"), ..all() }, vec![]),
         (Filter { tool: text("re*t"), ..all() }, vec![SLOW, READ, RUNNING]),
         (Filter { tool: text("r*p*t"), ..all() }, vec![SLOW]),
         (Filter { decision: Some(Decision::Deny), ..all() }, vec![WRITE]),
