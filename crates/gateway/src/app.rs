@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
 use store::{Location, SealingKey, Store, StoreError};
@@ -18,7 +19,7 @@ use tower::ServiceExt as _;
 
 use crate::audit::{self, AuditError, Event, Kind};
 use crate::clock::Clock;
-use crate::config::{Config, MasterKeyError, ProblemKind};
+use crate::config::{Config, MasterKeyError, ProblemKind, UpstreamId};
 use crate::housekeeping;
 use crate::keys::{Keyring, KeyringError};
 use crate::listener::tls::{self, TlsError};
@@ -30,6 +31,7 @@ use crate::random::Random;
 use crate::request_id::RequestContext;
 use crate::routes;
 use crate::runtime::Runtime;
+use crate::unrouted;
 
 /// Everything that handlers share.
 #[derive(Debug)]
@@ -202,7 +204,7 @@ pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<
         async move {
             let upstream = routes::upstream_of(&app.runtime.load().config, &request);
             if let Some(upstream) = upstream {
-                return proxy::handle(&app, &upstream, request, context).await.map(axum::body::Body::new);
+                return call(&app, &upstream, request, context).await;
             }
             request.extensions_mut().insert(context);
             router.oneshot(request).await.unwrap_or_else(|never| match never {})
@@ -212,6 +214,16 @@ pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<
     app.audit.close().await;
     app.store.close().await;
     Ok(())
+}
+
+/// One request to an MCP server. Whoever opens its address in a browser is told what it is for.
+async fn call(app: &SharedApp, upstream: &UpstreamId, request: Request<Incoming>, context: RequestContext) -> Response {
+    let person = unrouted::is_opened_by_person(&request).then(|| context.request_id.clone());
+    let response = proxy::handle(app, upstream, request, context).await.map(axum::body::Body::new);
+    match (person, app.runtime.load().config.upstreams.get(upstream)) {
+        (Some(request_id), Some(upstream)) => unrouted::mcp_address(response, upstream.resource.as_str(), &request_id),
+        _ => response,
+    }
 }
 
 /// What listens where, and what is behind it.

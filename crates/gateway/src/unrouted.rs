@@ -1,13 +1,15 @@
-//! Requests that no route takes: a page for people, a line of JSON for programs. Never an empty reply.
+//! Requests that no route takes: a page for people, a line of JSON for programs, never an empty reply. And the page for
+//! people who open the address of an MCP server, which answers programs only.
 
 use axum::Extension;
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use serde_json::json;
 
 use crate::pages::{self, ErrorPage};
+use crate::proxy;
 use crate::request_id::RequestContext;
 
 /// Why no route took a request.
@@ -49,8 +51,7 @@ pub(crate) async fn method(Extension(context): Extension<RequestContext>, uri: U
 }
 
 fn answer(fault: Unrouted, uri: &Uri, headers: &HeaderMap, context: &RequestContext) -> Response {
-    let is_browser = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
-    if !is_browser {
+    if !is_browser(headers) {
         return json(fault, context);
     }
     let (title, what_happened, who_can_mend) = match fault {
@@ -76,6 +77,36 @@ fn answer(fault: Unrouted, uri: &Uri, headers: &HeaderMap, context: &RequestCont
         request_id: &context.request_id,
         retry: None,
     })
+}
+
+fn is_browser(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Whether a person opened an address in a browser: no MCP client asks for HTML.
+pub(crate) fn is_opened_by_person<B>(request: &Request<B>) -> bool {
+    request.method() == Method::GET && is_browser(request.headers()) && !request.headers().contains_key(AUTHORIZATION)
+}
+
+/// The 401 of an MCP server with a page in place of its JSON; status and challenge stay.
+pub(crate) fn mcp_address(refusal: Response, resource: &str, request_id: &str) -> Response {
+    if refusal.status() != StatusCode::UNAUTHORIZED {
+        return refusal;
+    }
+    let mut page = pages::error_page(ErrorPage {
+        status: StatusCode::UNAUTHORIZED,
+        title: "This is the address of an MCP server",
+        what_happened: "It answers programs, not browsers.",
+        who_can_mend: "Nothing is broken: add the address below to your MCP client. The client opens the sign-in by itself.",
+        exact_value: Some(resource),
+        code: proxy::token_missing(),
+        request_id,
+        retry: None,
+    });
+    if let Some(challenge) = refusal.headers().get(WWW_AUTHENTICATE) {
+        page.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+    }
+    page
 }
 
 /// In the form of RFC 6749 section 5.2, which MCP clients that look for an authorization server can read.

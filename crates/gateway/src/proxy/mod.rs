@@ -90,6 +90,11 @@ struct Draft {
     recorded: bool,
 }
 
+/// The code of a request without an access token.
+pub(crate) fn token_missing() -> &'static str {
+    ProxyError::TokenMissing.code()
+}
+
 /// Answers one request to `/{upstream}/mcp`.
 pub async fn handle<B>(app: &SharedApp, upstream: &UpstreamId, request: Request<B>, context: RequestContext) -> Response<ResponseBody>
 where

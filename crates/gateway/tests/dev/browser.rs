@@ -90,7 +90,7 @@ impl Browser {
 
     async fn send(&mut self, method: &Method, url: &Url, body: &str) -> (StatusCode, Option<String>, String) {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = Request::builder().method(method).uri(url.as_str());
+        let mut request = Request::builder().method(method).uri(url.as_str()).header(header::ACCEPT, "text/html,*/*;q=0.8");
         if !cookies.is_empty() {
             request = request.header(header::COOKIE, cookies.join("; "));
         }

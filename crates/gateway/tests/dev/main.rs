@@ -43,6 +43,18 @@ async fn the_401_names_the_metadata_that_leads_to_the_sign_in() {
     assert!(challenge.contains("resource_metadata=\"") && challenge.contains("scope="), "{challenge}");
 }
 
+/// People open the address of a server too; they learn what it is for, and programs still find the challenge.
+#[tokio::test]
+async fn a_browser_at_the_address_of_a_server_gets_a_page() {
+    let gateway = Gateway::start().await;
+    let address = gateway.url("/crm/mcp");
+    let page = Browser::default().open(&address).await;
+    assert_eq!(page.status, 401);
+    for text in ["This is the address of an MCP server", "proxy.token_missing", &address] {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+}
+
 /// What everybody sees and may do; the table of docs/guide/dev.md.
 #[tokio::test]
 async fn everybody_sees_and_does_what_their_group_may() {
