@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::error::LoginError;
 
-/// At most one attempt per half minute and document, so that tokens with invented key ids do not become a flood (security.md I10).
+/// At most one attempt per half minute and document, so that tokens with invented key ids do not become a flood.
 const ATTEMPT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A kept document and when it was fetched.

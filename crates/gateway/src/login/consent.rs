@@ -1,6 +1,6 @@
 //! Consent: the person allows one client to act for them at one upstream, before anybody goes to an IdP.
 //!
-//! Asked in every authorization, in the browser that began it (security.md G1). A consent given before skips the page only
+//! Asked in every authorization, in the browser that began it. A consent given before skips the page only
 //! if a session says who the person is, it covers person, client, upstream, redirect host and every scope, and the client
 //! is one that the administrator registered or the person opened this address themselves: a page of somebody
 //! else that sends a browser here gets the question shown, however often it was answered before.

@@ -133,7 +133,7 @@ pub(super) async fn finish(
     Ok(with_cookie(see_other(&transaction.hub()), cookie))
 }
 
-/// The stored half of the exchange, if this callback belongs to it: same IdP (security.md I9), same `state`.
+/// The stored half of the exchange, if this callback belongs to it: same IdP, same `state`.
 fn expected_answer<'l>(
     leg: &'l SignInState,
     idp: &IdentityProvider,
@@ -168,7 +168,7 @@ async fn metadata(app: &App, issuer: &IssuerUrl) -> Result<Arc<ProviderMetadata>
     provider.metadata.load(app.clock.now(), DISCOVERY, fetch).await.map_err(|error| unavailable(error, issuer))
 }
 
-/// Checks the ID token; if no key fits, once more with keys fetched anew (security.md I10).
+/// Checks the ID token; if no key fits, once more with keys fetched anew.
 async fn check_id_token(
     app: &App,
     metadata: &ProviderMetadata,
@@ -265,7 +265,7 @@ fn sensitive(value: &Secret<String>) -> Result<HeaderValue, LoginError> {
     Ok(value)
 }
 
-/// The claim that an IdP may take back: a person who types in somebody else's address gets nobody's roles (security.md I6).
+/// The claim that an IdP may take back: a person who types in somebody else's address gets nobody's roles.
 const EMAIL: &str = "email";
 /// The statements about it: OpenID Connect Core section 5.1, and Microsoft Entra ID's word for the same.
 const EMAIL_STATEMENTS: [&str; 2] = ["email_verified", "xms_edov"];

@@ -1,4 +1,4 @@
-//! Where a browser sign-in ends: a path of ours, from a short list, never an address (security.md A13).
+//! Where a browser sign-in ends: a path of ours, from a short list, never an address.
 
 use super::error::LoginError;
 

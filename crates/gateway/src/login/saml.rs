@@ -137,7 +137,7 @@ pub(super) async fn finish(
     Ok(with_cookie(pages::continue_to(&next), cookie))
 }
 
-/// The id of our AuthnRequest, if this leg is at this IdP (security.md I9).
+/// The id of our AuthnRequest, if this leg is at this IdP.
 fn expected_request<'l>(leg: &'l SignInState, idp: &IdpId) -> Result<&'l str, LoginError> {
     if leg.idp != idp.as_str() {
         return Err(LoginError::IdpMismatch { expected: leg.idp.clone(), received: idp.to_string() });

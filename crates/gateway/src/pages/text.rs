@@ -1,7 +1,7 @@
 //! Text from outside, made safe to look at. Escaping is the templates' part; this removes what deceives the eye.
 
 /// `value` cut to `limit` characters, with control, format and direction-changing characters replaced: a name with a
-/// right-to-left override or with terminal sequences must not change what the rest of the page says (security.md G14).
+/// right-to-left override or with terminal sequences must not change what the rest of the page says.
 pub fn shown(value: &str, limit: usize) -> String {
     let mut out: String = value.chars().take(limit).map(|character| if deceives(character) { '\u{fffd}' } else { character }).collect();
     if value.chars().nth(limit).is_some() {

@@ -64,7 +64,7 @@ async fn openid_callbacks() {
         (changed(&callback, "state", Some("x")), "login.state_mismatch"),
         (changed(&callback, "state", Some("x.y")), "login.request_malformed"),
         (changed(&callback, "state", Some(&format!("{request}.AAAA"))), "login.state_mismatch"),
-        // Another browser's sign-in (security.md G1, I5): its cookie is not here.
+        // Another browser's sign-in: its cookie is not here.
         (foreign.to_string(), "login.cookie_missing"),
         (changed(&callback, "iss", Some("https://evil.example")), "oidc.callback_issuer_mismatch"),
         (changed(&callback, "iss", None), "oidc.callback_issuer_missing"),

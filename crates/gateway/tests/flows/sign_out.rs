@@ -37,7 +37,7 @@ async fn here_and_everywhere() {
         let page = browser.submit(&home, &home.only_form(), Some(scope)).await;
         assert!(page.html.contains("You are signed out"), "{}", page.text());
         assert_eq!(browser.cookie("session"), None);
-        // The old cookie is worth nothing (security.md J2).
+        // The old cookie is worth nothing.
         browser.cookies.insert("__Host-doorward-session".to_owned(), cookie);
         assert!(!browser.open("/").await.html.contains("You are signed in"));
         assert_eq!(other.open("/").await.html.contains("You are signed in"), others_live, "{scope}");

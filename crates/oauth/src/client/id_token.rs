@@ -43,7 +43,7 @@ pub struct Expected<'a> {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct IdTokenClaims {
-    /// `sub`: with the issuer, the person's key. Never an e-mail address (security.md I6).
+    /// `sub`: with the issuer, the person's key. Never an e-mail address.
     pub subject: String,
     /// When the person last proved who they are, if the IdP says so.
     pub auth_time: Option<Timestamp>,
