@@ -69,7 +69,12 @@ impl Store {
             Location::Memory => open_memory().await?,
         };
         let store = Self { writer, reader, sealing_key: Arc::new(sealing_key) };
+        // Before the schema is touched: whoever comes with a wrong key changes nothing.
+        if store.has_canary_table().await? {
+            store.check_canary().await?;
+        }
         MIGRATIONS.run(&store.writer).await.map_err(StoreError::Migration)?;
+        store.seal_canary().await?;
         store.check_canary().await?;
         Ok(store)
     }
@@ -104,16 +109,29 @@ impl Store {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    /// The first opening seals a known text; every later one must be able to read it.
-    async fn check_canary(&self) -> Result<(), StoreError> {
+    async fn has_canary_table(&self) -> Result<bool, StoreError> {
+        let table: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'seal_canary'")
+            .fetch_optional(&self.writer)
+            .await?;
+        Ok(table.is_some())
+    }
+
+    /// The first opening seals a known text …
+    async fn seal_canary(&self) -> Result<(), StoreError> {
         let sealed = self.sealing_key.seal(&CANARY_PLACE, CANARY)?;
         sqlx::query("INSERT INTO seal_canary (id, key_id, sealed) VALUES (1, $1, $2) ON CONFLICT (id) DO NOTHING")
             .bind(self.sealing_key.key_id())
             .bind(sealed)
             .execute(&self.writer)
             .await?;
-        let (stored, sealed): (String, String) =
-            sqlx::query_as("SELECT key_id, sealed FROM seal_canary WHERE id = 1").fetch_one(&self.writer).await?;
+        Ok(())
+    }
+
+    /// … and every later one must be able to read it. A table that is still empty refuses nobody.
+    async fn check_canary(&self) -> Result<(), StoreError> {
+        let row: Option<(String, String)> =
+            sqlx::query_as("SELECT key_id, sealed FROM seal_canary WHERE id = 1").fetch_optional(&self.writer).await?;
+        let Some((stored, sealed)) = row else { return Ok(()) };
         match self.sealing_key.open(&CANARY_PLACE, &sealed) {
             Ok(opened) if opened.expose() == CANARY => Ok(()),
             _ => Err(StoreError::WrongMasterKey { stored, given: self.sealing_key.key_id().to_owned() }),

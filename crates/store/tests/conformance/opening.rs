@@ -17,6 +17,19 @@ async fn another_master_key_is_refused_at_the_start() {
     assert_eq!(fixture.open_again(2).await.unwrap_err().code(), "store.wrong_master_key");
 }
 
+/// Seen by a migration that cannot run: the key is refused first.
+#[tokio::test]
+async fn another_master_key_is_refused_before_the_schema_is_touched() {
+    let fixture = Fixture::new().await;
+    fixture.store.close().await;
+    let url = format!("sqlite://{}", fixture.path().display());
+    let pool = sqlx::sqlite::SqlitePool::connect(&url).await.unwrap();
+    sqlx::query("UPDATE _sqlx_migrations SET checksum = x'00'").execute(&pool).await.unwrap();
+    pool.close().await;
+    assert_eq!(fixture.open_again(1).await.unwrap_err().code(), "store.migration_failed");
+    assert_eq!(fixture.open_again(2).await.unwrap_err().code(), "store.wrong_master_key");
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_database_is_refused() {
     let dir = tempfile::tempdir().unwrap();
