@@ -1,6 +1,6 @@
 //! What every request carries from the listener to the reply: its id, its peer and its trace context.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
 use uuid::Uuid;
@@ -33,6 +33,14 @@ impl RequestContext {
     /// The id that ties this request to others of the same trace: the trace id, else the request id.
     pub fn correlation_id(&self) -> &str {
         self.traceparent.as_deref().and_then(|value| value.split('-').nth(1)).unwrap_or(&self.request_id)
+    }
+}
+
+/// One household or company of IPv6 has a /64; whoever has one, has all its addresses. IPv4 in IPv6 is IPv4.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+        address @ IpAddr::V4(_) => address,
     }
 }
 

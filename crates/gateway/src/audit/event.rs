@@ -53,6 +53,8 @@ pub enum Kind {
     ConfigLoaded,
     /// Any other request was refused.
     Refused,
+    /// Refusals of one source within a minute that were too many to be recorded one by one; `detail` counts them by code.
+    RefusalsSummed,
     /// The journal was opened: calls before this line that have no outcome were cut off by a stop or a crash.
     JournalOpened,
     /// The journal can be written again after a failure.

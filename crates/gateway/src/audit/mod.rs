@@ -6,7 +6,8 @@
 //!
 //! Invariants:
 //! - An event is either durable before its ticket resolves with `Ok`, or its caller gets an error and refuses what it
-//!   was about to do. None is dropped, whatever the load.
+//!   was about to do. None is dropped, whatever the load; refusals that anybody can cause are counted where they are many
+//!   ([`Writer::refusal`]).
 //! - Sequence numbers have no gaps, and each line carries the SHA-256 of the line before it.
 //! - No event has a field for the value of an argument, a token or a secret.
 //! - What is written has no character that could move a terminal or hide text: those are escaped.
@@ -15,6 +16,7 @@ mod error;
 mod event;
 mod journal;
 pub mod query;
+mod refusals;
 mod writer;
 
 pub use error::AuditError;

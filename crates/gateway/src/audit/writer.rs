@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::journal::{Journal, Opened};
+use super::refusals::{Refusals, Sum};
 use super::{AuditError, Event, Kind};
 use crate::clock::Clock;
 
@@ -39,6 +40,8 @@ impl Default for Limits {
 pub struct Writer {
     sender: SyncSender<Message>,
     shared: Arc<Shared>,
+    refusals: Arc<Refusals>,
+    clock: Clock,
 }
 
 #[derive(Debug, Default)]
@@ -82,12 +85,12 @@ impl Writer {
         journal.commit([encode(&event)?.as_str()]).map_err(|error| AuditError::Unwritable { reason: error.to_string() })?;
         let (sender, receiver) = sync_channel(limits.queue.max(1));
         let shared = Arc::new(Shared::default());
-        let worker = Worker { journal, limits, clock, receiver, shared: Arc::clone(&shared) };
+        let worker = Worker { journal, limits, clock: clock.clone(), receiver, shared: Arc::clone(&shared) };
         thread::Builder::new()
             .name("audit-journal".to_owned())
             .spawn(move || worker.run())
             .map_err(|source| AuditError::Open { dir: dir.to_owned(), source: Arc::new(source) })?;
-        Ok(Self { sender, shared })
+        Ok(Self { sender, shared, refusals: Arc::default(), clock })
     }
 
     /// Hands an event to the journal. Never waits.
@@ -95,10 +98,7 @@ impl Writer {
     /// # Errors
     /// `audit.unwritable` while the journal cannot be written, `audit.queue_full`, `audit.closed`.
     pub fn append(&self, event: impl Borrow<Event>) -> Result<Ticket, AuditError> {
-        if self.shared.failed.load(Ordering::Acquire) {
-            self.shared.refused.fetch_add(1, Ordering::AcqRel);
-            return Err(self.shared.unwritable());
-        }
+        self.require_writable()?;
         let (answer, ticket) = oneshot::channel();
         self.send(Message::Event { json: encode(event.borrow())?, answer })?;
         Ok(Ticket(ticket))
@@ -108,6 +108,43 @@ impl Writer {
     pub async fn record(&self, event: impl Borrow<Event>) -> Result<(), AuditError> {
         let ticket = self.append(event)?;
         ticket.durable().await
+    }
+
+    /// Records a refusal that whoever is refused can cause as often as they like: alone, or in the sum of its source and
+    /// minute if there are many. Not for the decisions on the calls of an authenticated person.
+    pub async fn refusal(&self, event: Event) -> Result<(), AuditError> {
+        self.require_writable()?;
+        self.sum_refusals().await;
+        if self.refusals.admit(&event, self.clock.now()) { self.record(event).await } else { Ok(()) }
+    }
+
+    /// Writes the sums of a minute that is over. Meant to be called every minute.
+    pub async fn sum_refusals(&self) {
+        self.write_sums(self.refusals.due(self.clock.now())).await;
+    }
+
+    /// All are handed over before the first is waited for, so that a caller that goes away loses none.
+    async fn write_sums(&self, sums: Vec<Sum>) {
+        let now = self.clock.now();
+        let written: Vec<_> = sums.into_iter().map(|sum| (self.append(sum.event(now)), sum)).collect();
+        for (ticket, sum) in written {
+            let durable = match ticket {
+                Ok(ticket) => ticket.durable().await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = durable {
+                tracing::error!(code = error.code(), "the sum of a minute's refusals could not be recorded yet");
+                self.refusals.put_back(sum);
+            }
+        }
+    }
+
+    fn require_writable(&self) -> Result<(), AuditError> {
+        if self.is_writable() {
+            return Ok(());
+        }
+        self.shared.refused.fetch_add(1, Ordering::AcqRel);
+        Err(self.shared.unwritable())
     }
 
     /// Whether events can be written at the moment: for the readiness probe.
@@ -125,6 +162,7 @@ impl Writer {
     /// Writes what waits and closes the journal; every later event is refused. When this returns, another process may
     /// open the journal.
     pub async fn close(&self) {
+        self.write_sums(self.refusals.end()).await;
         let (answer, ticket) = oneshot::channel();
         if self.send(Message::Close { answer }).is_ok() {
             // The thread drops the sender when it has let go of the journal: an error here is the expected answer.

@@ -26,8 +26,8 @@ pub(super) async fn refusal(app: &App, mut event: Event, error: Error) -> Error 
     event.status = Some(error.answer().status.as_u16());
     event.detail.insert("reason".to_owned(), error.to_string());
     tracing::info!(request_id = %event.request_id, code = error.code(), "refused");
-    match durable(app, event).await {
+    match app.audit.refusal(event).await {
         Ok(()) => error,
-        Err(audit) => audit,
+        Err(audit) => audit.into(),
     }
 }

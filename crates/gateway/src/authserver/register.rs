@@ -17,11 +17,11 @@ use super::error::Error;
 use super::{record, reply};
 use crate::app::{App, SharedApp};
 use crate::audit::{Client, Event, Kind};
-use crate::request_id::RequestContext;
+use crate::request_id::{RequestContext, network};
 
 const JSON: &str = "application/json";
-/// How many clients one address may register in an hour: far above what people do, far below what fills a disk.
-const PER_ADDRESS_AND_HOUR: u64 = 120;
+/// How many clients one network (of IPv6: a /64) may register in an hour: far above what people do, far below what fills a disk.
+const PER_NETWORK_AND_HOUR: u64 = 120;
 /// How many registrations there may be in all.
 const IN_ALL: u64 = 200_000;
 
@@ -52,15 +52,15 @@ async fn register(app: &App, context: &RequestContext, headers: &HeaderMap, body
         return Err(Error::ContentType(JSON));
     }
     let metadata = parse(body, &config.registration.allowed_redirect_hosts).map_err(Error::Registration)?;
-    let address = context.peer.ip().to_string();
-    check_quota(app, &address, now).await?;
+    let network = network(context.peer.ip()).to_string();
+    check_quota(app, &network, now).await?;
 
     let id = ClientId::generate();
     let secret = match metadata.token_endpoint_auth_method {
         AuthMethod::None => None,
         AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => Some(app.random.token()?),
     };
-    let new = new_client(&id, &metadata, secret.as_ref(), address, now)?;
+    let new = new_client(&id, &metadata, secret.as_ref(), network, now)?;
     app.store.insert_client(&new, now).await?;
 
     let mut event = Event::of(Kind::ClientRegistered, context, now);
@@ -77,17 +77,17 @@ async fn register(app: &App, context: &RequestContext, headers: &HeaderMap, body
     Ok(reply::json(StatusCode::CREATED, &response))
 }
 
-async fn check_quota(app: &App, address: &str, now: Timestamp) -> Result<(), Error> {
+async fn check_quota(app: &App, network: &str, now: Timestamp) -> Result<(), Error> {
     let hour_ago = now.checked_sub(Duration::from_hours(1)).unwrap_or(now);
-    let recent = app.store.clients_registered_since(address, hour_ago).await?;
-    if recent >= PER_ADDRESS_AND_HOUR || app.store.count_clients().await? >= IN_ALL { Err(Error::RegistrationQuota) } else { Ok(()) }
+    let recent = app.store.clients_registered_since(network, hour_ago).await?;
+    if recent >= PER_NETWORK_AND_HOUR || app.store.count_clients().await? >= IN_ALL { Err(Error::RegistrationQuota) } else { Ok(()) }
 }
 
 fn new_client(
     id: &ClientId,
     metadata: &ClientMetadata,
     secret: Option<&Secret<String>>,
-    address: String,
+    network: String,
     now: Timestamp,
 ) -> Result<NewClient, Error> {
     let auth_method = match metadata.token_endpoint_auth_method {
@@ -102,7 +102,7 @@ fn new_client(
         auth_method: auth_method.to_owned(),
         secret_hash: secret.map(|secret| store::sha256(secret.expose().as_bytes())),
         metadata: serde_json::to_value(metadata).map_err(|_| StoreError::Corrupt { what: "client metadata that is not JSON" })?,
-        registered_from: Some(address),
+        registered_from: Some(network),
         expires_at: now.checked_add(REGISTRATION_LIFETIME).ok(),
     })
 }

@@ -1,8 +1,10 @@
 //! Counts open connections: all of them, and those of one address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::request_id::network;
 
 /// The counters of one listener.
 pub(super) struct Permits {
@@ -31,7 +33,7 @@ impl Permits {
 
     /// One more connection of `address`, where both caps allow it.
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
-        let network = network_of(address);
+        let network = network(address);
         let mut open = self.lock();
         let of_network = open.by_network.get(&network).copied().unwrap_or(0);
         if open.total >= self.total || of_network >= self.per_address {
@@ -57,14 +59,6 @@ impl Drop for Permit {
         } else {
             open.by_network.insert(self.network, left);
         }
-    }
-}
-
-/// IPv6 subscribers get a /64 at least, so one of them counts as one address; a mapped IPv4 address counts as IPv4.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
     }
 }
 

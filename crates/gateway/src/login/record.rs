@@ -39,7 +39,7 @@ pub(super) async fn durable(
 pub(super) async fn refusal(app: &App, context: &RequestContext, kind: Kind, subject: &Subject<'_>, error: &LoginError) {
     let mut event = event(app, context, kind, subject).await.with_detail("reason", error.private());
     event.code = Some(error.code().to_owned());
-    if let Err(error) = app.audit.record(event).await {
+    if let Err(error) = app.audit.refusal(event).await {
         tracing::error!(code = error.code(), request_id = context.request_id, reason = %error, "a refusal could not be recorded");
     }
 }

@@ -158,7 +158,7 @@ pub(super) async fn authenticate(exchange: &Exchange, headers: &HeaderMap) -> Re
     if claims.expires_at <= now {
         return Err(ProxyError::TokenExpired);
     }
-    let live = exchange.app.store.live_grant(claims.grant).await?.ok_or(ProxyError::TokenRevoked)?;
+    let live = exchange.app.store.live_grant(claims.grant).await?.ok_or(ProxyError::TokenRevoked(claims.user))?;
     let same = live.user.id == claims.user
         && live.grant.client == claims.client
         && live.grant.upstream == exchange.upstream.id.as_str()
@@ -167,7 +167,7 @@ pub(super) async fn authenticate(exchange: &Exchange, headers: &HeaderMap) -> Re
         return Err(ProxyError::TokenIncomplete);
     }
     if !exchange.upstream.identity_providers.iter().any(|idp| idp.as_str() == live.user.idp) {
-        return Err(ProxyError::IdpNotAllowed);
+        return Err(ProxyError::IdpNotAllowed(live.user.id));
     }
     let user = live.user;
     let roles = exchange.runtime.policies.roles(&user.groups, user.username.as_deref(), user.email.as_deref(), &user.idp);
@@ -214,9 +214,8 @@ fn verified_claims(exchange: &Exchange, token: &str, now: Timestamp) -> Result<T
         return Ok(claims);
     }
     let issuer = exchange.config().public_url.issuer();
-    let token =
-        AccessToken::verify(token, &app.keys.jwks(KeyUse::AccessToken), issuer, &exchange.upstream.resource, now)
-            .map_err(|error| if error == JwtError::Expired { ProxyError::TokenExpired } else { ProxyError::TokenInvalid(error) })?;
+    let token = AccessToken::verify(token, &app.keys.jwks(KeyUse::AccessToken), issuer, &exchange.upstream.resource, now)
+        .map_err(|error| if error == JwtError::Expired { ProxyError::TokenExpired } else { ProxyError::TokenInvalid(error) })?;
     let claims = TokenClaims::read(&token)?;
     app.proxy.tokens.remember(hash, claims.clone(), now);
     Ok(claims)

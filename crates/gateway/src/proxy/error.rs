@@ -7,7 +7,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use mcp::{ErrorReply, FrameError, HeaderError, ProtocolVersion};
 use oauth::jwt::JwtError;
 use serde_json::{Value, json};
-use store::StoreError;
+use store::{StoreError, UserId};
 
 use super::stream::{ResponseBody, whole};
 
@@ -61,10 +61,10 @@ pub enum ProxyError {
     TokenExpired,
     /// Its grant was revoked, or its person disabled.
     #[error("the access token was revoked")]
-    TokenRevoked,
+    TokenRevoked(UserId),
     /// The person's identity provider is not one that this upstream admits.
     #[error("people of this identity provider may not use this upstream")]
-    IdpNotAllowed,
+    IdpNotAllowed(UserId),
     /// The body is not one acceptable message.
     #[error("{0}")]
     Frame(#[from] FrameError),
@@ -138,8 +138,8 @@ impl ProxyError {
             Self::TokenMalformed => "proxy.token_malformed",
             Self::TokenInvalid(_) | Self::TokenIncomplete => "proxy.token_invalid",
             Self::TokenExpired => "proxy.token_expired",
-            Self::TokenRevoked => "proxy.token_revoked",
-            Self::IdpNotAllowed => "proxy.idp_not_allowed",
+            Self::TokenRevoked(_) => "proxy.token_revoked",
+            Self::IdpNotAllowed(_) => "proxy.idp_not_allowed",
             Self::Frame(error) => error.code(),
             Self::Headers(error) => error.code(),
             Self::MethodUnknown { .. } => "proxy.method_unknown",
@@ -163,7 +163,7 @@ impl ProxyError {
         match self {
             Self::NotFound | Self::SessionUnknown => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::OriginNotAllowed(_) | Self::IdpNotAllowed => StatusCode::FORBIDDEN,
+            Self::OriginNotAllowed(_) | Self::IdpNotAllowed(_) => StatusCode::FORBIDDEN,
             Self::Frame(FrameError::BodyTooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeaderDuplicated(_)
             | Self::HeaderMalformed(_)
@@ -178,7 +178,7 @@ impl ProxyError {
             | Self::TokenInvalid(_)
             | Self::TokenIncomplete
             | Self::TokenExpired
-            | Self::TokenRevoked => StatusCode::UNAUTHORIZED,
+            | Self::TokenRevoked(_) => StatusCode::UNAUTHORIZED,
             Self::MethodUnknown { status } => *status,
             // A refusal that no other scope would lift is an answer of the protocol, not of HTTP: see `status_for`.
             Self::TaskUnknown | Self::Denied(_) => StatusCode::OK,
@@ -205,7 +205,7 @@ impl ProxyError {
             Self::Headers(error) => error.json_rpc_code(),
             Self::MethodUnknown { .. } => -32601,
             Self::TaskUnknown => -32602,
-            Self::Denied(_) | Self::IdpNotAllowed | Self::OriginNotAllowed(_) => ErrorReply::DENIED,
+            Self::Denied(_) | Self::IdpNotAllowed(_) | Self::OriginNotAllowed(_) => ErrorReply::DENIED,
             Self::Audit { .. } | Self::Store(_) | Self::Internal(_) => ErrorReply::UNAVAILABLE,
             Self::UpstreamTimeout
             | Self::UpstreamUnreachable(_)
@@ -227,7 +227,7 @@ impl ProxyError {
             | Self::TokenInvalid(_)
             | Self::TokenIncomplete
             | Self::TokenExpired
-            | Self::TokenRevoked
+            | Self::TokenRevoked(_)
             | Self::SessionUnknown => ErrorReply::REFUSED,
         }
     }
@@ -258,8 +258,8 @@ impl ProxyError {
             | Self::TokenMissing
             | Self::TokenMalformed
             | Self::TokenExpired
-            | Self::TokenRevoked
-            | Self::IdpNotAllowed
+            | Self::TokenRevoked(_)
+            | Self::IdpNotAllowed(_)
             | Self::Frame(_)
             | Self::Headers(_)
             | Self::MethodUnknown { .. }

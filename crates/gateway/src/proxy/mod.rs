@@ -54,7 +54,6 @@ pub struct State {
     tokens: authenticate::VerifiedTokens,
     owners: mcp_session::Owners,
     catalogue: catalogue::Catalogue,
-    anonymous: record::AnonymousRefusals,
 }
 
 /// One request at one upstream, with one consistent view of configuration and policy from beginning to end.

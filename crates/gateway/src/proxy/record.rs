@@ -1,11 +1,7 @@
 //! What the audit trail says of a call: that it was decided on, before it is forwarded, and how it ended.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use policy::Permit;
 
 use super::authenticate::Caller;
@@ -14,11 +10,6 @@ use super::error::ProxyError;
 use super::forward::Reply;
 use super::{Draft, Exchange};
 use crate::audit::{AuditError, Client, Decision, Event, Kind, Outcome, Ticket};
-
-/// Refusals that name nobody, written per minute and address.
-const ANONYMOUS_PER_ADDRESS: u32 = 60;
-/// The same, of all addresses.
-const ANONYMOUS_IN_ALL: u32 = 3_000;
 
 /// The event of a permitted call, waiting for its outcome.
 #[derive(Debug)]
@@ -57,20 +48,12 @@ pub(super) fn permitted(exchange: &Exchange, caller: &Caller, permit: &Permit<Ca
 /// Writes why a request was refused, and waits until that is durable.
 ///
 /// A request without a token is not written: every client's first one is such, it is nobody's, and writing it would let
-/// anybody fill the disk. For the same reason refusals of tokens that name nobody are written a few times a minute and
-/// address; how many were left out stands in the next one.
+/// anybody fill the disk. For the same reason refusals of requests without a caller are summed where they are many.
 pub(super) async fn refused(exchange: &Exchange, draft: &Draft, error: &ProxyError) -> Result<(), ProxyError> {
     let unwritable_already = matches!(error, ProxyError::Audit { .. });
     if draft.recorded || unwritable_already || matches!(error, ProxyError::TokenMissing) {
         return Ok(());
     }
-    let left_out = match &draft.caller {
-        Some(_) => 0,
-        None => match exchange.app.proxy.anonymous.admit(exchange.context.peer.ip(), exchange.app.clock.now()) {
-            Some(left_out) => left_out,
-            None => return Ok(()),
-        },
-    };
     let (kind, decision) = if draft.caller.is_some() { (Kind::Call, Some(Decision::Deny)) } else { (Kind::Refused, None) };
     let policies = error.denial().map(|denial| denial.policies.clone()).unwrap_or_default();
     let mut event = Event {
@@ -86,42 +69,17 @@ pub(super) async fn refused(exchange: &Exchange, draft: &Draft, error: &ProxyErr
         ..begin(exchange, kind, draft.caller.as_deref())
     };
     event.detail.insert("reason".to_owned(), error.to_string());
-    if left_out > 0 {
-        event.detail.insert("left_out".to_owned(), left_out.to_string());
+    if draft.caller.is_some() {
+        return exchange.app.audit.record(event).await.map_err(unwritable);
     }
-    exchange.app.audit.record(event).await.map_err(unwritable)
-}
-
-/// How many refusals that name nobody were written lately, by address.
-#[derive(Debug, Default)]
-pub(super) struct AnonymousRefusals(Mutex<Window>);
-
-#[derive(Debug, Default)]
-struct Window {
-    minute: i64,
-    in_all: u32,
-    by_address: HashMap<IpAddr, u32>,
-    left_out: u64,
-}
-
-impl AnonymousRefusals {
-    /// Whether one more may be written, and how many were left out since the last.
-    fn admit(&self, peer: IpAddr, now: Timestamp) -> Option<u64> {
-        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let minute = now.as_second().div_euclid(60);
-        if window.minute != minute {
-            (window.minute, window.in_all) = (minute, 0);
-            window.by_address.clear();
-        }
-        let of_address = window.by_address.get(&peer).copied().unwrap_or(0);
-        if of_address >= ANONYMOUS_PER_ADDRESS || window.in_all >= ANONYMOUS_IN_ALL {
-            window.left_out += 1;
-            return None;
-        }
-        window.in_all += 1;
-        window.by_address.insert(peer, of_address + 1);
-        Some(std::mem::take(&mut window.left_out))
+    // The token was ours and named somebody, who may not come in all the same.
+    if let ProxyError::TokenRevoked(user) | ProxyError::IdpNotAllowed(user) = error {
+        event = match exchange.app.store.user(*user).await {
+            Ok(Some(user)) => event.with_user(&user),
+            Ok(None) | Err(_) => event.with_detail("user_id", user.to_string()),
+        };
     }
+    exchange.app.audit.refusal(event).await.map_err(unwritable)
 }
 
 /// An audit trail that cannot be written refuses the call.
@@ -192,25 +150,5 @@ impl End {
             Outcome::UpstreamFailed
         };
         Self { status: Some(error.status().as_u16()), code: Some(error.code()), ..Self::new(outcome) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::{ANONYMOUS_PER_ADDRESS, AnonymousRefusals};
-
-    #[test]
-    fn nobody_fills_the_disk_with_refusals() {
-        let refusals = AnonymousRefusals::default();
-        let (one, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let admitted = (0..1000).filter(|_| refusals.admit(one, at(60)).is_some()).count();
-        assert_eq!(admitted, ANONYMOUS_PER_ADDRESS as usize);
-        assert_eq!(refusals.admit(other, at(61)), Some(1000 - u64::from(ANONYMOUS_PER_ADDRESS)), "another address is heard");
-        assert_eq!(refusals.admit(one, at(119)), None);
-        assert_eq!(refusals.admit(one, at(120)), Some(1), "the next minute");
-        assert_eq!(refusals.admit(one, at(121)), Some(0));
     }
 }

@@ -322,7 +322,7 @@ impl Work {
         }
         match is_still_live(&self.exchange, &self.caller).await {
             Ok(true) => None,
-            Ok(false) => Some(ProxyError::TokenRevoked),
+            Ok(false) => Some(ProxyError::TokenRevoked(self.caller.user_id())),
             Err(error) => {
                 tracing::warn!(request_id = self.exchange.context.request_id, %error, "an open stream's grant could not be checked");
                 None

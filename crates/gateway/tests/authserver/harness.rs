@@ -123,8 +123,11 @@ impl Gateway {
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Reply {
-        let mut request = request;
-        let peer: SocketAddr = "192.0.2.1:4711".parse().unwrap();
+        self.send_from("192.0.2.1:4711", request).await
+    }
+
+    pub(super) async fn send_from(&self, peer: &str, mut request: Request<Body>) -> Reply {
+        let peer: SocketAddr = peer.parse().unwrap();
         let context = RequestContext::new(peer, request.headers());
         request.extensions_mut().insert(context);
         let response = routes::router(self.app.clone()).oneshot(request).await.unwrap();

@@ -76,3 +76,18 @@ async fn one_address_cannot_fill_the_store() {
     gateway.advance(std::time::Duration::from_hours(2));
     assert_eq!(gateway.post_json("/oauth/register", &body).await.status, StatusCode::CREATED);
 }
+
+#[tokio::test]
+async fn the_addresses_of_one_network_count_together() {
+    let gateway = Gateway::start().await;
+    let register = async |peer: &str| {
+        let body = json!({ "redirect_uris": ["http://localhost/callback"] });
+        let request = Request::post("/oauth/register").header("content-type", "application/json").body(Body::from(body.to_string()));
+        gateway.send_from(peer, request.unwrap()).await.status
+    };
+    for number in 0..120 {
+        assert_eq!(register(&format!("[2001:db8::{number}]:4711")).await, StatusCode::CREATED);
+    }
+    assert_eq!(register("[2001:db8::ffff:1]:4711").await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(register("[2001:db8:0:1::1]:4711").await, StatusCode::CREATED);
+}

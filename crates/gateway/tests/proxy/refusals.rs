@@ -104,6 +104,8 @@ async fn what_was_good_a_moment_ago_is_looked_at_again() {
     assert!(world.app.store.revoke_grant(world.alice.grant, RevokeReason::User, now).await.unwrap());
     let reply = world.send(&world.post(&world.alice.token, "", PING)).await;
     assert_eq!((reply.status, reply.code().as_str()), (401, "proxy.token_revoked"));
+    let refusal = world.audit().await.into_iter().find(|event| event["code"] == "proxy.token_revoked").unwrap();
+    assert_eq!(refusal["person"]["user_id"], world.alice.user.to_string(), "a revoked token still has a name");
     assert!(world.app.store.set_user_disabled(world.bob.user, true, now).await.unwrap());
     let reply = world.send(&world.post(&world.bob.token, "", PING)).await;
     assert_eq!((reply.status, reply.code().as_str()), (401, "proxy.token_revoked"));

@@ -3,6 +3,7 @@
 mod events;
 mod filters;
 mod killing;
+mod refusals;
 mod writing;
 
 use std::path::Path;

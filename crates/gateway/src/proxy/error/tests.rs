@@ -3,6 +3,7 @@
 use http::{StatusCode, header};
 use mcp::{FrameError, HeaderError};
 use oauth::jwt::JwtError;
+use store::UserId;
 
 use super::{Challenge, ProxyError};
 
@@ -38,9 +39,12 @@ fn a_challenge_is_made_of_the_configuration() {
     };
     let rest = r#"resource_metadata="https://d.example/.well-known/oauth-protected-resource/crm/mcp", scope="mcp""#;
     assert_eq!(value(&ProxyError::TokenMissing), format!("Bearer {rest}"));
-    for error in
-        [ProxyError::TokenMalformed, ProxyError::TokenExpired, ProxyError::TokenRevoked, ProxyError::TokenInvalid(JwtError::Malformed)]
-    {
+    for error in [
+        ProxyError::TokenMalformed,
+        ProxyError::TokenExpired,
+        ProxyError::TokenRevoked(UserId::new()),
+        ProxyError::TokenInvalid(JwtError::Malformed),
+    ] {
         assert_eq!(value(&error), format!("Bearer error=\"invalid_token\", {rest}"));
     }
 }
@@ -55,7 +59,7 @@ fn refusals_of_the_protocol_keep_its_codes_and_others_stay_outside_its_range() {
         (ProxyError::MethodUnknown { status: StatusCode::NOT_FOUND }, 404, Some(-32601)),
         (ProxyError::TaskUnknown, 200, Some(-32602)),
         (ProxyError::SessionUnknown, 404, None),
-        (ProxyError::IdpNotAllowed, 403, None),
+        (ProxyError::IdpNotAllowed(UserId::new()), 403, None),
         (ProxyError::Audit { code: "audit.closed", detail: String::new() }, 503, None),
         (ProxyError::Internal("x"), 500, None),
     ];
