@@ -1,16 +1,17 @@
 //! Authorization codes: redeemed once, by one statement.
 //!
 //! The first redemption consumes the code and makes its grant in one transaction. A second one finds the code consumed
-//! and voids that grant (RFC 6749 section 4.1.2): whoever came first, one of the two was a thief.
+//! and voids that grant (RFC 6749 section 4.1.2): whoever came first, one of the two was a thief. A code does not outlive
+//! a sign-out: whose browser session has ended, or who is disabled, gets no grant from it.
 
 use jiff::Timestamp;
-use sqlx::FromRow;
+use sqlx::{FromRow, Sqlite, Transaction};
 
-use crate::grants::{insert_grant, parse_client_id, parse_grant_id, parse_session_id};
+use crate::grants::{insert_grant, parse_client_id, parse_grant_id, parse_session_id, parse_user_id};
 use crate::hash::column;
 use crate::time::micros;
 use crate::users::{json_list, list_from_json};
-use crate::{GrantId, Hash, NewGrant, RevokeReason, Store, StoreError};
+use crate::{GrantId, Hash, NewGrant, RevokeReason, Store, StoreError, UserId};
 
 /// A code to be issued.
 #[derive(Clone, Debug)]
@@ -49,11 +50,21 @@ pub enum Redemption {
     Replayed {
         /// The grant that is now void.
         grant: GrantId,
+        /// Whose it was.
+        user: UserId,
+    },
+    /// The person signed out, or was disabled, after the code was issued. It is used up and has granted nothing.
+    Ended {
+        /// Who it was.
+        user: UserId,
     },
     /// There is no such code.
     Unknown,
     /// It came too late.
-    Expired,
+    Expired {
+        /// Whose it was.
+        user: UserId,
+    },
 }
 
 impl Store {
@@ -94,6 +105,11 @@ impl Store {
         .await?;
         if let Some(row) = consumed {
             let code = RedeemedCode::try_from(row)?;
+            // In the transaction that makes the grant: a sign-out comes before it, or finds the grant and revokes it.
+            if !may_still_grant(&mut transaction, &code.granted).await? {
+                transaction.commit().await?;
+                return Ok(Redemption::Ended { user: code.granted.user });
+            }
             insert_grant(&mut transaction, code.grant, &code.granted, now).await?;
             transaction.commit().await?;
             return Ok(Redemption::Redeemed(Box::new(code)));
@@ -104,20 +120,38 @@ impl Store {
 
     /// The code was not redeemable; says why, and voids the grant of one that came a second time.
     async fn explain_refused_code(&self, hash: &Hash, now: Timestamp) -> Result<Redemption, StoreError> {
-        let row: Option<(String, Option<i64>)> = sqlx::query_as("SELECT grant_id, consumed_at FROM authorization_codes WHERE hash = $1")
-            .bind(column(hash))
-            .fetch_optional(self.writer())
-            .await?;
+        let row: Option<(String, String, Option<i64>)> =
+            sqlx::query_as("SELECT grant_id, user_id, consumed_at FROM authorization_codes WHERE hash = $1")
+                .bind(column(hash))
+                .fetch_optional(self.writer())
+                .await?;
         match row {
             None => Ok(Redemption::Unknown),
-            Some((_, None)) => Ok(Redemption::Expired),
-            Some((grant, Some(_))) => {
+            Some((_, user, None)) => Ok(Redemption::Expired { user: parse_user_id(&user)? }),
+            Some((grant, user, Some(_))) => {
                 let grant = parse_grant_id(&grant)?;
                 self.revoke_grant(grant, RevokeReason::CodeReplayed, now).await?;
-                Ok(Redemption::Replayed { grant })
+                Ok(Redemption::Replayed { grant, user: parse_user_id(&user)? })
             }
         }
     }
+}
+
+/// Whether the person is not disabled and has not signed out of the session they allowed this in, or of the one that took
+/// its place. A session that is merely over its time counts: a grant may outlive it.
+async fn may_still_grant(transaction: &mut Transaction<'static, Sqlite>, granted: &NewGrant) -> Result<bool, StoreError> {
+    let standing: Option<(i64,)> = sqlx::query_as(
+        "WITH RECURSIVE line (id, replaced_by, ended_at) AS (
+             SELECT id, replaced_by, ended_at FROM browser_sessions WHERE id = $2 AND user_id = $1
+             UNION SELECT s.id, s.replaced_by, s.ended_at FROM browser_sessions s JOIN line ON s.id = line.replaced_by)
+         SELECT 1 FROM users u WHERE u.id = $1 AND u.disabled_at IS NULL
+             AND ($2 IS NULL OR EXISTS (SELECT 1 FROM line WHERE ended_at IS NULL))",
+    )
+    .bind(granted.user.to_string())
+    .bind(granted.session.map(|session| session.to_string()))
+    .fetch_optional(&mut **transaction)
+    .await?;
+    Ok(standing.is_some())
 }
 
 #[derive(FromRow)]
@@ -141,7 +175,7 @@ impl TryFrom<CodeRow> for RedeemedCode {
             grant: parse_grant_id(&row.grant_id)?,
             granted: NewGrant {
                 client: parse_client_id(&row.client_id)?,
-                user: row.user_id.parse().map_err(|_| StoreError::Corrupt { what: "a malformed user id" })?,
+                user: parse_user_id(&row.user_id)?,
                 session: parse_session_id(row.session_id.as_deref())?,
                 upstream: row.upstream,
                 resource: row.resource,

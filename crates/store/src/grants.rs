@@ -220,6 +220,10 @@ pub(crate) fn parse_grant_id(text: &str) -> Result<GrantId, StoreError> {
     text.parse().map_err(|_| StoreError::Corrupt { what: "a malformed grant id" })
 }
 
+pub(crate) fn parse_user_id(text: &str) -> Result<UserId, StoreError> {
+    text.parse().map_err(|_| StoreError::Corrupt { what: "a malformed user id" })
+}
+
 pub(crate) fn parse_session_id(text: Option<&str>) -> Result<Option<BrowserSessionId>, StoreError> {
     text.map(str::parse).transpose().map_err(|_| StoreError::Corrupt { what: "a malformed browser session id" })
 }
@@ -250,7 +254,7 @@ impl TryFrom<GrantRow> for Grant {
         Ok(Self {
             id: parse_grant_id(&row.id)?,
             client: parse_client_id(&row.client_id)?,
-            user: row.user_id.parse().map_err(|_| StoreError::Corrupt { what: "a malformed user id" })?,
+            user: parse_user_id(&row.user_id)?,
             session: parse_session_id(row.session_id.as_deref())?,
             upstream: row.upstream,
             resource: row.resource,

@@ -132,6 +132,26 @@ impl Store {
         Ok(ended.rows_affected() == 1)
     }
 
+    /// Ends a session because its person signed in again in the same browser: what was begun in it goes on in `successor`
+    /// until that is signed out of. False if it was not live, or was somebody else's.
+    pub async fn replace_browser_session(
+        &self,
+        id: BrowserSessionId,
+        successor: BrowserSessionId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let replaced = sqlx::query(
+            "UPDATE browser_sessions SET ended_at = $3, replaced_by = $2 WHERE id = $1 AND ended_at IS NULL
+                 AND user_id = (SELECT user_id FROM browser_sessions WHERE id = $2)",
+        )
+        .bind(id.to_string())
+        .bind(successor.to_string())
+        .bind(micros(now))
+        .execute(self.writer())
+        .await?;
+        Ok(replaced.rows_affected() == 1)
+    }
+
     /// Ends every session of a person; how many there were.
     pub async fn end_all_for_user(&self, user: UserId, now: Timestamp) -> Result<u64, StoreError> {
         let ended = sqlx::query("UPDATE browser_sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL")

@@ -1,5 +1,7 @@
 //! The audit events of the authorization server.
 
+use store::UserId;
+
 use crate::app::App;
 use crate::audit::{Client, Event, Kind};
 use crate::request_id::RequestContext;
@@ -12,6 +14,14 @@ pub(super) fn event(app: &App, kind: Kind, context: &RequestContext, client: Opt
     let mut event = Event::of(kind, context, app.clock.now());
     event.client = client.map(|client| Client { id: client.id.to_string(), name: Some(client.name.clone()) });
     event
+}
+
+/// The same event with the person, if the store can tell: a refusal is recorded either way.
+pub(super) async fn with_person(app: &App, event: Event, user: UserId) -> Event {
+    match app.store.user(user).await {
+        Ok(Some(user)) => event.with_user(&user),
+        Ok(None) | Err(_) => event.with_detail("user_id", user.to_string()),
+    }
 }
 
 /// Writes an event durably. The error of a trail that cannot be written takes the place of the reply.

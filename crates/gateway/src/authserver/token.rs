@@ -11,7 +11,9 @@ use oauth::resource::{self, ResourceUri};
 use oauth::scope::{self, ScopeSet};
 use oauth::server::parameters::Parameters;
 use oauth::server::token::{ClientCredentials, TokenRequest, TokenRequestError, TokenResponse};
-use store::{Grant, GrantId, LiveGrant, NewRefreshToken, RedeemedCode, Redemption, RevokeReason, Rotation, RotationRequest, StoreError};
+use store::{
+    Grant, GrantId, LiveGrant, NewRefreshToken, RedeemedCode, Redemption, RevokeReason, Rotation, RotationRequest, StoreError, UserId,
+};
 
 use super::authorize::{FORM, has_media_type};
 use super::clients::{self, KnownClient};
@@ -42,8 +44,15 @@ pub async fn post(
 #[derive(Default)]
 struct Known {
     client: Option<KnownClient>,
+    subject: Subject,
+}
+
+/// Whose code or refresh token it was, live or not: a refusal names them.
+#[derive(Default)]
+struct Subject {
+    user: Option<UserId>,
     grant: Option<GrantId>,
-    live: Option<LiveGrant>,
+    upstream: Option<String>,
 }
 
 /// One request that has been read and whose client is proven.
@@ -69,7 +78,7 @@ async fn exchange(
     let credentials = read_credentials(headers, &parameters)?;
     let client = clients::authenticate(app, &config, &credentials, now).await?;
     known.client = Some(client);
-    let Known { client: Some(client), grant, live } = known else { return Err(Error::ClientUnknown) };
+    let Known { client: Some(client), subject } = known else { return Err(Error::ClientUnknown) };
     let request = TokenRequest::parse(&parameters).map_err(Error::TokenRequest)?;
     let exchange = Exchange { app, context, config: &config, client, now };
     match &request {
@@ -77,10 +86,10 @@ async fn exchange(
             // A thief without the verifier does not even use the code up.
             let verifier = code_verifier.as_ref().ok_or(Error::Verifier(PkceError::VerifierMissing))?;
             let presented = PresentedCode { code, redirect_uri: redirect_uri.as_deref(), verifier, resource: resource.as_deref() };
-            exchange.redeem(&presented, grant, live).await
+            exchange.redeem(&presented, subject).await
         }
         TokenRequest::RefreshToken { refresh_token, scope, resource } => {
-            exchange.refresh(refresh_token, scope.as_deref(), resource.as_deref(), grant, live).await
+            exchange.refresh(refresh_token, scope.as_deref(), resource.as_deref(), subject).await
         }
     }
 }
@@ -118,35 +127,38 @@ struct PresentedCode<'a> {
 
 impl Exchange<'_> {
     /// RFC 6749 section 4.1.3. The code is used up first, by one statement; whoever then fails a check voids its grant.
-    async fn redeem(
-        &self,
-        presented: &PresentedCode<'_>,
-        known: &mut Option<GrantId>,
-        live: &mut Option<LiveGrant>,
-    ) -> Result<Response, Error> {
+    async fn redeem(&self, presented: &PresentedCode<'_>, subject: &mut Subject) -> Result<Response, Error> {
         let hash = store::sha256(presented.code.expose().as_bytes());
         let redeemed = match self.app.store.redeem_code(&hash, self.now).await? {
             Redemption::Redeemed(redeemed) => redeemed,
-            Redemption::Replayed { grant } => {
-                *known = Some(grant);
+            Redemption::Replayed { grant, user } => {
+                *subject = Subject { user: Some(user), grant: Some(grant), upstream: None };
                 return Err(Error::CodeReplayed);
             }
+            Redemption::Ended { user } => {
+                subject.user = Some(user);
+                return Err(Error::GrantEnded);
+            }
+            Redemption::Expired { user } => {
+                subject.user = Some(user);
+                return Err(Error::CodeExpired);
+            }
             Redemption::Unknown => return Err(Error::CodeUnknown),
-            Redemption::Expired => return Err(Error::CodeExpired),
         };
-        *known = Some(redeemed.grant);
+        let granted = &redeemed.granted;
+        *subject = Subject { user: Some(granted.user), grant: Some(redeemed.grant), upstream: Some(granted.upstream.clone()) };
         if let Err(error) = self.check_code(presented, &redeemed) {
             self.app.store.revoke_grant(redeemed.grant, RevokeReason::CodeMisused, self.now).await?;
             return Err(error);
         }
-        let live = live.insert(self.app.store.live_grant(redeemed.grant).await?.ok_or(Error::GrantEnded)?);
+        let live = self.app.store.live_grant(redeemed.grant).await?.ok_or(Error::GrantEnded)?;
         let grant = &live.grant;
         self.check_upstream(grant)?;
         let scopes = issue::scopes(grant)?;
         let access = issue::access_token(self.app, self.config, grant, &scopes, self.now)?;
         let refresh = if self.client.may_refresh { Some(self.first_refresh_token(grant).await?) } else { None };
         clients::touch(self.app, self.client, self.now).await?;
-        let event = self.event(Kind::TokenIssued, live, &scopes, &access);
+        let event = self.event(Kind::TokenIssued, &live, &scopes, &access);
         record::durable(self.app, event).await?;
         Ok(token_reply(&access, refresh.as_ref(), &scopes))
     }
@@ -170,15 +182,13 @@ impl Exchange<'_> {
         presented: &Secret<String>,
         scope: Option<&str>,
         resource: Option<&str>,
-        known: &mut Option<GrantId>,
-        live: &mut Option<LiveGrant>,
+        subject: &mut Subject,
     ) -> Result<Response, Error> {
         if !self.client.may_refresh {
             return Err(Error::RefreshNotRegistered);
         }
         let grant = self.app.store.refresh_token_grant(presented, &self.client.id).await?.ok_or(Error::RefreshTokenUnknown)?;
-        *known = Some(grant.id);
-        *live = self.app.store.live_grant(grant.id).await?;
+        *subject = Subject { user: Some(grant.user), grant: Some(grant.id), upstream: Some(grant.upstream.clone()) };
         self.check_upstream(&grant)?;
         self.check_resource(resource, &grant.resource)?;
         let scopes = scope::narrowed(scope, &issue::scopes(&grant)?).map_err(Error::Scope)?;
@@ -192,10 +202,11 @@ impl Exchange<'_> {
             Rotation::Expired { .. } => return Err(Error::RefreshTokenExpired),
             Rotation::Unknown => return Err(Error::RefreshTokenUnknown),
         };
-        let live = live.as_ref().ok_or(Error::GrantEnded)?;
+        // After the rotation, so that the token is for what is in force now.
+        let live = self.app.store.live_grant(grant.id).await?.ok_or(Error::GrantEnded)?;
         let access = issue::access_token(self.app, self.config, &live.grant, &scopes, self.now)?;
         clients::touch(self.app, self.client, self.now).await?;
-        let mut event = self.event(Kind::TokenRefreshed, live, &scopes, &access);
+        let mut event = self.event(Kind::TokenRefreshed, &live, &scopes, &access);
         if grace {
             event.detail.insert("within_grace".to_owned(), "true".to_owned());
         }
@@ -245,10 +256,10 @@ fn token_reply(access: &IssuedToken, refresh: Option<&Secret<String>>, scopes: &
 
 async fn refuse(app: &App, context: &RequestContext, known: Known, error: Error) -> Response {
     let mut event = record::event(app, Kind::TokenRefused, context, known.client.as_ref());
-    event.grant = known.grant.map(|grant| grant.to_string());
-    if let Some(live) = &known.live {
-        event = event.with_user(&live.user);
-        event.upstream = Some(live.grant.upstream.clone());
+    event.grant = known.subject.grant.map(|grant| grant.to_string());
+    event.upstream = known.subject.upstream;
+    if let Some(user) = known.subject.user {
+        event = record::with_person(app, event, user).await;
     }
     let error = record::refusal(app, event, error).await;
     reply::error_json(&error, context)

@@ -94,9 +94,7 @@ async fn open_session(
     let now = app.clock.now();
     let method = identity.acr.clone().unwrap_or_else(|| "not stated".to_owned());
     record::durable(app, context, Kind::SignIn, subject, Some(("authn_context", &method))).await?;
-    if let Some(before) = SignedInBrowser::find(app, headers).await? {
-        app.store.end_browser_session(before.session.id, now).await?;
-    }
+    let before = SignedInBrowser::find(app, headers).await?;
     let limit = now.checked_add(app.config.sessions.lifetime).unwrap_or(now);
     let expires_at = identity.ends_at.map_or(limit, |ends_at| ends_at.min(limit));
     let token = app.random.token()?;
@@ -110,6 +108,13 @@ async fn open_session(
         idp_session: Some(identity.idp_session),
     };
     let session = app.store.create_browser_session(&new, now).await?;
+    if let Some(before) = before {
+        // The same person goes on, also with a code that is on its way to a client; another person ends what was there.
+        let goes_on = app.store.replace_browser_session(before.session.id, session, now).await?;
+        if !goes_on {
+            app.store.end_browser_session(before.session.id, now).await?;
+        }
+    }
     let lifetime = std::time::Duration::try_from(expires_at.duration_since(now)).unwrap_or_default();
     Ok((session, Cookie::Session.set(&app.config.public_url, &token, lifetime)))
 }

@@ -69,8 +69,9 @@ pub(super) async fn submit(app: &App, context: &RequestContext, headers: &Header
 async fn end(app: &App, browser: &SignedInBrowser, everywhere: bool) -> Result<(), LoginError> {
     let now = app.clock.now();
     if everywhere {
-        app.store.revoke_grants_for(GrantsOf::User(browser.user.id), RevokeReason::User, now).await?;
+        // In this order: a code that is redeemed meanwhile finds its session ended, or its grant is revoked after it.
         app.store.end_all_for_user(browser.user.id, now).await?;
+        app.store.revoke_grants_for(GrantsOf::User(browser.user.id), RevokeReason::User, now).await?;
         // Else a program that was just thrown out would be let in again without a question.
         app.store.forget_consents(browser.user.id, None).await?;
     } else {

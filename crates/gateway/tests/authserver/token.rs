@@ -9,6 +9,7 @@ use http::StatusCode;
 use oauth::resource::ResourceUri;
 use oauth::server::access_token::AccessToken;
 use serde_json::{Value, json};
+use store::Stage;
 
 use super::harness::{CALLBACK, CRM, Case, Gateway, INSPECTOR_SECRET, ISSUER, Reply};
 
@@ -275,4 +276,105 @@ async fn no_audit_trail_no_token() {
     assert_eq!((reply.status, reply.json()["error"].as_str()), (StatusCode::SERVICE_UNAVAILABLE, Some("temporarily_unavailable")));
     assert!(!reply.body.contains("access_token"));
     assert_eq!(gateway.redeem(&client, "unknown").await.status, StatusCode::SERVICE_UNAVAILABLE, "not even a refusal goes unrecorded");
+}
+
+/// The name of the person in the last event with this code.
+fn person_of(gateway: &Gateway, code: &str) -> Option<String> {
+    let events = gateway.audit();
+    let event = events.iter().rev().find(|event| event["code"] == code).unwrap_or_else(|| panic!("no {code}"));
+    event["person"]["username"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn a_code_does_not_outlive_a_sign_out() {
+    let gateway = Gateway::start().await;
+    let client = gateway.register().await;
+    let begin = async || {
+        let under_way = gateway.begin(&client, &[]).await;
+        let alice = gateway.sign_in("okta", "alice").await;
+        gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session }).await;
+        (gateway.resume(&under_way).await.parameter("code").unwrap(), alice)
+    };
+    let now = gateway.clock.now();
+    let store = &gateway.app.store;
+
+    let (code, alice) = begin().await;
+    store.end_browser_session(alice.session, now).await.unwrap();
+    refused(&gateway.redeem(&client, &code).await, "invalid_grant", "authserver.grant_ended");
+    assert_eq!(person_of(&gateway, "authserver.grant_ended").as_deref(), Some("alice"));
+    refused(&gateway.redeem(&client, &code).await, "invalid_grant", "authserver.code_replayed");
+
+    let (code, alice) = begin().await;
+    store.end_all_for_user(alice.user, now).await.unwrap();
+    refused(&gateway.redeem(&client, &code).await, "invalid_grant", "authserver.grant_ended");
+
+    let (code, alice) = begin().await;
+    store.set_user_disabled(alice.user, true, now).await.unwrap();
+    refused(&gateway.redeem(&client, &code).await, "invalid_grant", "authserver.grant_ended");
+    store.set_user_disabled(alice.user, false, now).await.unwrap();
+    refused(&gateway.redeem(&client, &code).await, "invalid_grant", "authserver.code_replayed");
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_person_whose_code_or_token_it_was() {
+    let gateway = Gateway::start().await;
+    let (client, other) = (gateway.register().await, gateway.register().await);
+    let code = gateway.code(&client).await;
+    gateway.redeem(&other, &code).await;
+    assert_eq!(person_of(&gateway, "authserver.code_of_other_client").as_deref(), Some("alice"));
+    gateway.redeem(&client, &code).await;
+    assert_eq!(person_of(&gateway, "authserver.code_replayed").as_deref(), Some("alice"));
+    let code = gateway.code(&client).await;
+    let issued = gateway.redeem(&client, &code).await.json();
+    gateway.redeem(&client, &code).await;
+    gateway.refresh(&client, text(&issued, "refresh_token")).await;
+    assert_eq!(person_of(&gateway, "authserver.grant_ended").as_deref(), Some("alice"));
+    let code = gateway.code(&client).await;
+    gateway.advance(Duration::from_mins(1));
+    gateway.redeem(&client, &code).await;
+    assert_eq!(person_of(&gateway, "authserver.code_expired").as_deref(), Some("alice"));
+}
+
+/// N4: whoever is refused often must not be able to fill the disk that all calls depend on.
+#[tokio::test]
+async fn a_flood_of_refusals_leaves_few_lines_and_loses_no_count() {
+    let gateway = Gateway::start().await;
+    let client = gateway.register().await;
+    let issued = gateway.redeem(&client, &gateway.code(&client).await).await.json();
+    let before = gateway.audit().len();
+    for _ in 0..300 {
+        gateway.redeem(&client, "unknown").await;
+        gateway.get("/oauth/authorize?client_id=nobody").await;
+    }
+    assert!(gateway.audit().len() - before <= 60, "{} lines", gateway.audit().len() - before);
+    // What is known of a person is not drowned by what nobody in particular did.
+    gateway.refresh(&client, text(&issued, "refresh_token")).await;
+    gateway.advance(Duration::from_secs(46));
+    gateway.refresh(&client, text(&issued, "refresh_token")).await;
+    assert_eq!(person_of(&gateway, "authserver.refresh_token_reused").as_deref(), Some("alice"));
+
+    gateway.advance(Duration::from_secs(20));
+    gateway.redeem(&client, "unknown").await; // a new minute
+    let events = gateway.audit();
+    let sums: Vec<&Value> = events.iter().filter(|event| event["kind"] == "refusals_summed").collect();
+    let [sum] = sums.as_slice() else { panic!("{sums:?}") };
+    assert_eq!(sum["source_ip"], "192.0.2.1");
+    let one_by_one = |code: &str| events.iter().skip(before).filter(|event| event["code"] == code).count();
+    let summed = |name: &str| sum["detail"][name].as_str().unwrap().parse::<usize>().unwrap();
+    assert_eq!(one_by_one("authserver.code_unknown") + summed("authserver.code_unknown"), 301);
+    assert_eq!(one_by_one("authserver.client_unknown") + summed("authserver.client_unknown"), 300);
+    assert_eq!(summed("count"), summed("authserver.code_unknown") + summed("authserver.client_unknown"));
+}
+
+#[tokio::test]
+async fn a_stop_writes_the_sums() {
+    let gateway = Gateway::start().await;
+    for _ in 0..100 {
+        gateway.get("/oauth/authorize?client_id=nobody").await;
+    }
+    let gateway = gateway.restart().await;
+    let events = gateway.audit();
+    let sum = events.iter().find(|event| event["kind"] == "refusals_summed").expect("a sum");
+    let alone = events.iter().filter(|event| event["code"] == "authserver.client_unknown").count();
+    assert_eq!(sum["detail"]["count"], (100 - alone).to_string());
 }

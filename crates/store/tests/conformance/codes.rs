@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use store::{GrantsOf, OnceKind, Redemption, RevokeReason};
+use store::{BrowserSessionId, GrantsOf, OnceKind, Redemption, RevokeReason};
 
-use crate::common::{Fixture, at, hash, new_code, new_grant};
+use crate::common::{Fixture, at, hash, new_code, new_grant, new_session, seconds};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_fifty_parallel_redemptions_one_wins() {
@@ -25,10 +25,10 @@ async fn of_fifty_parallel_redemptions_one_wins() {
                 won += 1;
                 grants.insert(code.grant);
             }
-            Redemption::Replayed { grant } => {
+            Redemption::Replayed { grant, .. } => {
                 grants.insert(grant);
             }
-            other @ (Redemption::Unknown | Redemption::Expired) => panic!("{other:?}"),
+            other @ (Redemption::Ended { .. } | Redemption::Unknown | Redemption::Expired { .. }) => panic!("{other:?}"),
         }
     }
     assert_eq!((won, grants.len()), (1, 1));
@@ -50,7 +50,7 @@ async fn a_code_gives_what_was_stored_and_then_nothing() {
 
     let fixture = fixture.restart().await;
     assert!(fixture.store.grant_is_live(grant).await.unwrap());
-    assert_eq!(fixture.store.redeem_code(&hash("code"), at(2)).await.unwrap(), Redemption::Replayed { grant });
+    assert_eq!(fixture.store.redeem_code(&hash("code"), at(2)).await.unwrap(), Redemption::Replayed { grant, user: user.id });
     assert!(!fixture.store.grant_is_live(grant).await.unwrap());
 }
 
@@ -80,8 +80,52 @@ async fn late_and_mutated_codes_are_refused() {
         assert_eq!(fixture.store.redeem_code(&hash(&flipped), at(1)).await.unwrap(), Redemption::Unknown, "{flipped}");
     }
     assert_eq!(fixture.store.redeem_code(&hash(&format!("{code}A")), at(1)).await.unwrap(), Redemption::Unknown);
-    assert_eq!(fixture.store.redeem_code(&hash(code), at(60)).await.unwrap(), Redemption::Expired);
-    assert_eq!(fixture.store.redeem_code(&hash(code), at(61)).await.unwrap(), Redemption::Expired, "expiry consumes nothing");
+    assert_eq!(fixture.store.redeem_code(&hash(code), at(60)).await.unwrap(), Redemption::Expired { user: user.id });
+    assert_eq!(
+        fixture.store.redeem_code(&hash(code), at(61)).await.unwrap(),
+        Redemption::Expired { user: user.id },
+        "expiry consumes nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_code_does_not_outlive_a_sign_out() {
+    let fixture = Fixture::new().await;
+    let (store, alice, bob) = (&fixture.store, fixture.user("alice").await, fixture.user("bob").await);
+    let session = async |cookie: &str, user| store.create_browser_session(&new_session(cookie, user), at(0)).await.unwrap();
+    let code_in = async |code: &str, session| {
+        let mut new = new_code(code, alice.id);
+        new.grant.session = Some(session);
+        store.insert_code(&new, at(0)).await.unwrap()
+    };
+    let redeem = async |code: &str| store.redeem_code(&hash(code), at(1)).await.unwrap();
+    let ended = Redemption::Ended { user: alice.id };
+
+    let first = session("first", alice.id).await;
+    let grant = code_in("signed out", first).await;
+    assert!(store.end_browser_session(first, at(1)).await.unwrap());
+    assert_eq!(redeem("signed out").await, ended);
+    assert_eq!(redeem("signed out").await, Redemption::Replayed { grant, user: alice.id }, "used up all the same");
+    assert_eq!(store.grant(grant).await.unwrap(), None);
+
+    code_in("unknown session", BrowserSessionId::new()).await;
+    assert_eq!(redeem("unknown session").await, ended);
+    code_in("session of another", session("bob", bob.id).await).await;
+    assert_eq!(redeem("session of another").await, ended);
+
+    // Signing in again is not signing out.
+    let (old, new, newest) = (session("old", alice.id).await, session("new", alice.id).await, session("newest", alice.id).await);
+    code_in("replaced", old).await;
+    code_in("replaced and signed out", old).await;
+    assert!(store.replace_browser_session(old, new, at(1)).await.unwrap());
+    assert!(!store.replace_browser_session(old, newest, at(1)).await.unwrap(), "ended is ended");
+    assert!(store.find_browser_session(&hash("old"), seconds(60), at(1)).await.unwrap().is_none());
+    assert!(store.replace_browser_session(new, newest, at(1)).await.unwrap());
+    assert!(matches!(redeem("replaced").await, Redemption::Redeemed(_)));
+    store.end_browser_session(newest, at(1)).await.unwrap();
+    assert_eq!(redeem("replaced and signed out").await, ended);
+    let (before, after) = (session("before", alice.id).await, session("after", bob.id).await);
+    assert!(!store.replace_browser_session(before, after, at(1)).await.unwrap(), "another person does not go on");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -63,7 +63,9 @@ impl Fixture {
         self.store.insert_code(&new_code(code, user.id), at(0)).await.unwrap();
         match self.store.redeem_code(&sha256(code.as_bytes()), at(1)).await.unwrap() {
             Redemption::Redeemed(code) => code.grant,
-            other @ (Redemption::Replayed { .. } | Redemption::Unknown | Redemption::Expired) => panic!("{other:?}"),
+            other @ (Redemption::Replayed { .. } | Redemption::Ended { .. } | Redemption::Unknown | Redemption::Expired { .. }) => {
+                panic!("{other:?}")
+            }
         }
     }
 }
