@@ -31,7 +31,11 @@ const DEBIAN: [&str; 13] = [
 
 /// Debian packages, as root or by `sudo` without a question.
 pub(crate) fn debian(log: &Path) -> Result<()> {
-    let missing: Vec<&str> = DEBIAN.into_iter().filter(|name| !is_installed(name)).collect();
+    let mut missing: Vec<&str> = DEBIAN.into_iter().filter(|name| !is_installed(name)).collect();
+    // Only where there is no Node yet: one from elsewhere would conflict with Debian's. It installs Node 22 from the lock file.
+    if !shell::succeeds(Command::new("npm").arg("--version")) {
+        missing.extend(["nodejs", "npm"]);
+    }
     if missing.is_empty() {
         return Ok(());
     }
