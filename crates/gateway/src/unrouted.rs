@@ -51,6 +51,8 @@ pub(crate) async fn method(Extension(context): Extension<RequestContext>, uri: U
 }
 
 fn answer(fault: Unrouted, uri: &Uri, headers: &HeaderMap, context: &RequestContext) -> Response {
+    let (request_id, path) = (&context.request_id, uri.path());
+    tracing::info!(request_id, peer = %context.peer, path, code = fault.code(), "request refused");
     if !is_browser(headers) {
         return json(fault, context);
     }
