@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::shell;
+use crate::shell::{self, Job};
 
+const BUILD_LIMIT: Duration = Duration::from_mins(25);
 const READY_IN: Duration = Duration::from_mins(1);
 
 /// Starts `doorward dev` on free ports, expects the 401 with the metadata address, and stops it.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let log = shell::logs(root).join("doorward-dev.log");
-    std::fs::create_dir_all(shell::logs(root))?;
+    shell::run(Job { command: shell::cargo(root, &["build", "--quiet", "--release", "--locked"]), log: &log, limit: BUILD_LIMIT })?;
     std::fs::write(&log, "")?;
     let mut child = shell::spawn(shell::cargo(root, &["run", "--quiet", "--release", "--locked", "--", "dev", "--port", "0"]), &log)?;
     let asked = wait_for_url(&mut child, &log).and_then(|url| expect_401(&url));

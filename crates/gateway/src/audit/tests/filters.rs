@@ -36,7 +36,11 @@ fn done(call: &Event) -> Event {
 async fn journal_of_two_runs(dir: &std::path::Path) {
     let read = call(10, "alice", "Claude", "crm", "read_contact", Decision::Permit);
     let write = call(20, "alice", "Cursor", "crm", "delete_contact", Decision::Deny);
-    let slow = Event { request_id: "req_slow".to_owned(), correlation_id: "trace".to_owned(), ..call(30, "bob", "Claude", "finance", "report", Decision::Permit) };
+    let slow = Event {
+        request_id: "req_slow".to_owned(),
+        correlation_id: "trace".to_owned(),
+        ..call(30, "bob", "Claude", "finance", "report", Decision::Permit)
+    };
     let cut_off = call(40, "carol", "Claude", "finance", "export", Decision::Permit);
     let writer = open(dir, limits());
     let sign_in = Event { person: Some(person("alice")), ..Event::new(Kind::SignIn, at(5)) };
