@@ -5,9 +5,14 @@ use std::process::ExitCode;
 use devkit::loopback;
 use store::StoreError;
 
-use super::EXIT_CONFIG;
+use super::{EXIT_CONFIG, EXIT_USAGE};
 use crate::app::StartError;
 use crate::audit::AuditError;
+
+/// Arguments that do not fit the configuration they are about.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Usage(pub(super) String);
 
 /// Prints the failure to standard error and gives the exit status.
 pub(super) fn report(error: &anyhow::Error) -> ExitCode {
@@ -43,6 +48,9 @@ fn code(error: &anyhow::Error) -> Option<&'static str> {
 }
 
 fn status(error: &anyhow::Error) -> u8 {
+    if error.is::<Usage>() {
+        return EXIT_USAGE;
+    }
     match error.downcast_ref::<StartError>() {
         Some(error) if error.is_configuration() => EXIT_CONFIG,
         Some(_) | None => 1,

@@ -16,7 +16,11 @@ pub(super) enum LogFormat {
 
 /// Starts logging; `default` is the filter where `DOORWARD_LOG` is not set. A second call changes nothing.
 pub(super) fn start(format: LogFormat, default: &str) {
-    let filter = EnvFilter::try_from_env("DOORWARD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let asked = std::env::var("DOORWARD_LOG").ok().filter(|text| !text.is_empty());
+    let filter = asked.as_ref().map_or_else(|| Ok(EnvFilter::new(default)), EnvFilter::try_new).unwrap_or_else(|error| {
+        eprintln!("doorward: DOORWARD_LOG is ignored: {error}; write error, warn, info or debug");
+        EnvFilter::new(default)
+    });
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let started = match format {

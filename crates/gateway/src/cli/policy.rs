@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::DEFAULT_CONFIG;
 use super::config::report;
+use super::failure::Usage;
 use crate::config::{self, Config};
 
 /// Check the policies, or explain a decision.
@@ -107,16 +108,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
+fn unknown(what: &str, name: &str, known: impl Iterator<Item: ToString>) -> anyhow::Error {
+    let known = known.map(|name| name.to_string()).collect::<Vec<_>>().join(", ");
+    Usage(format!("no {what} {name:?} is defined; there are: {known}")).into()
+}
+
 fn explain(args: &ExplainArgs, config: &Config, set: &PolicySet) -> anyhow::Result<ExitCode> {
     if !config.upstreams.contains_key(args.upstream.as_str()) {
-        bail!("no upstream {:?} is defined", args.upstream);
+        return Err(unknown("upstream", &args.upstream, config.upstreams.keys()));
     }
     let only = config.identity_providers.keys().next().filter(|_| config.identity_providers.len() == 1);
     let idp = match (&args.idp, only) {
         (Some(idp), _) if config.identity_providers.contains_key(idp.as_str()) => idp.as_str(),
-        (Some(idp), _) => bail!("no identity provider {idp:?} is defined"),
+        (Some(idp), _) => return Err(unknown("identity provider", idp, config.identity_providers.keys())),
         (None, Some(only)) => only.as_str(),
-        (None, None) => bail!("there are several identity providers: say which one with --idp"),
+        (None, None) => return Err(Usage("there are several identity providers: say which one with --idp".to_owned()).into()),
     };
     let roles = set.roles(&args.user_groups, args.username.as_deref(), args.email.as_deref(), idp);
     let request = Request {

@@ -10,6 +10,7 @@ fn a_failure_is_one_line_with_advice_and_code() {
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], 80));
     let cases: Vec<(anyhow::Error, &str, u8)> = vec![
         (anyhow::anyhow!("plain"), "plain", 1),
+        (Usage("no such name".to_owned()).into(), "no such name", EXIT_USAGE),
         (anyhow::Error::new(denied()).context("cannot write x"), "cannot write x: permission denied", 1),
         (
             StartError::DataDir { path: "/data".to_owned(), source: denied() }.into(),

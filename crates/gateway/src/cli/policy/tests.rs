@@ -51,8 +51,8 @@ fn explain_says_it_with_the_exit_status() {
         (ExplainArgs { idp: Some("entra".to_owned()), ..base() }, &denied),
         (ExplainArgs { user_groups: Vec::new(), ..base() }, &denied),
         (ExplainArgs { idp: None, ..base() }, "there are several identity providers: say which one with --idp"),
-        (ExplainArgs { idp: Some("google".to_owned()), ..base() }, "no identity provider \"google\" is defined"),
-        (ExplainArgs { upstream: "erp".to_owned(), ..base() }, "no upstream \"erp\" is defined"),
+        (ExplainArgs { idp: Some("google".to_owned()), ..base() }, "no identity provider \"google\" is defined; there are: entra, okta"),
+        (ExplainArgs { upstream: "erp".to_owned(), ..base() }, "no upstream \"erp\" is defined; there are: crm"),
     ];
     for (number, (args, expected)) in cases.into_iter().enumerate() {
         assert_eq!(status(Command::Explain(Box::new(args))), expected, "case {number}");
