@@ -84,7 +84,7 @@ impl RedirectUri {
         // An absent path is the one difference from the normal form that clients really write.
         let normal = url.as_str() == text || (url.path() == "/" && url.query().is_none() && url.as_str().strip_suffix('/') == Some(text));
         let dotted = url.path().split('/').any(|segment| matches!(segment, "." | ".."));
-        if !normal || dotted || text.contains('\\') {
+        if !normal || dotted || text.contains('\\') || !is_host_name(&url) {
             return Err(RedirectError::Malformed);
         }
         if kind == RedirectKind::PrivateScheme && url.host_str().is_none_or(str::is_empty) && url.path().trim_start_matches('/').is_empty()
@@ -128,19 +128,19 @@ impl RedirectUri {
         }
     }
 
-    /// The source expression that lets a form's answer redirect here (Content Security Policy, `form-action`).
-    pub fn csp_source(&self) -> String {
-        match self.kind {
-            RedirectKind::Https | RedirectKind::Loopback => self.url.origin().ascii_serialization(),
-            RedirectKind::PrivateScheme => format!("{}:", self.url.scheme()),
-        }
-    }
-
     /// This URI with `parameters` added to its query, which stays in front (RFC 6749 section 4.1.2).
     pub fn with_parameters(&self, parameters: &[(&str, &str)]) -> String {
         let mut url = self.url.clone();
         url.query_pairs_mut().extend_pairs(parameters);
         url.into()
+    }
+}
+
+/// A URL parser takes `https://a;b/`; in a page's policy or in a list such a host would be read as more than a name.
+fn is_host_name(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) | None => true,
     }
 }
 

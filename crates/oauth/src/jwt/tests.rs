@@ -300,3 +300,45 @@ fn every_change_of_a_token_is_noticed() {
         assert!(verify(cut, &keys(&key), &accept()).is_err(), "cut at {index}");
     }
 }
+
+/// The numbers of a P-256 signature at the edges of their range, and signatures in a form that is not JWS's (RFC 7518
+/// section 3.4): none may hold, whatever the message.
+#[test]
+fn signatures_at_the_edges_of_ecdsa() {
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
+        0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    ];
+    let key = key();
+    let good = raw(&key, r#"{"alg":"ES256"}"#, &format!("{{{CLAIMS}}}"));
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let (r, s) = signature.split_at(32);
+    let small = |last: u8| [&[0; 31][..], &[last]].concat();
+    let mut minus_one = ORDER;
+    minus_one[31] -= 1;
+    let integer = |number: &[u8]| [&[0x02, 33, 0][..], number].concat();
+    let der = [&[0x30, 70][..], &integer(r), &integer(s)].concat();
+    let wrong = [
+        small(0).repeat(2),
+        [&small(0), s].concat(),
+        [r, &small(0)].concat(),
+        [&small(1), &small(1)[..]].concat(),
+        [&ORDER[..], s].concat(),
+        [r, &ORDER[..]].concat(),
+        [&ORDER[..], &ORDER[..]].concat(),
+        [&minus_one[..], &minus_one[..]].concat(),
+        [&[0xff; 32][..], &[0xff; 32]].concat(),
+        [s, r].concat(),
+        der,
+        [&[0], &signature[..]].concat(),
+        [&signature[..], &[0]].concat(),
+        [&[0; 16], r, &[0; 16], s].concat(),
+        r.to_vec(),
+        signature.repeat(2),
+    ];
+    for bytes in wrong {
+        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&bytes));
+        assert_eq!(verify(&token, &keys(&key), &accept()).map(drop), Err(JwtError::SignatureInvalid), "{bytes:02x?}");
+    }
+}

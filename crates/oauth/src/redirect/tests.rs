@@ -74,6 +74,17 @@ fn forms() {
     }
 }
 
+/// A URL parser lets these through; in a page's policy they would be more than the name of a host.
+#[test]
+fn a_host_is_a_name() {
+    for text in ["https://a;sandbox/cb", "https://a,b.example/cb", "https://a'b.example/cb", "https://a(b).example/cb", "https://a$b/cb"] {
+        assert_eq!(RedirectUri::parse(text), Err(RedirectError::Malformed), "{text}");
+    }
+    for text in ["https://xn--4ca.example/cb", "https://my_app.example/cb", "https://192.0.2.1/cb", "https://[2001:db8::1]/cb"] {
+        assert!(RedirectUri::parse(text).is_ok(), "{text}");
+    }
+}
+
 #[test]
 fn matching_is_exact_but_for_the_port_of_loopback() {
     let cases = [
@@ -106,13 +117,13 @@ fn matching_is_exact_but_for_the_port_of_loopback() {
 #[test]
 fn shown_and_extended() {
     let cases = [
-        ("https://app.example:8443/cb?a=b", "app.example:8443", "https://app.example:8443", "https://app.example:8443/cb?a=b&code=x+y"),
-        ("http://127.0.0.1:33418", "127.0.0.1", "http://127.0.0.1:33418", "http://127.0.0.1:33418/?code=x+y"),
-        ("cursor://anysphere.cursor-mcp/cb", "cursor://anysphere.cursor-mcp", "cursor:", "cursor://anysphere.cursor-mcp/cb?code=x+y"),
+        ("https://app.example:8443/cb?a=b", "app.example:8443", "https://app.example:8443/cb?a=b&code=x+y"),
+        ("http://127.0.0.1:33418", "127.0.0.1", "http://127.0.0.1:33418/?code=x+y"),
+        ("cursor://anysphere.cursor-mcp/cb", "cursor://anysphere.cursor-mcp", "cursor://anysphere.cursor-mcp/cb?code=x+y"),
     ];
-    for (text, shown, source, extended) in cases {
+    for (text, shown, extended) in cases {
         let uri = RedirectUri::parse(text).unwrap();
-        assert_eq!((uri.host_display().as_str(), uri.csp_source().as_str()), (shown, source));
+        assert_eq!(uri.host_display(), shown);
         assert_eq!(uri.with_parameters(&[("code", "x y")]), extended);
     }
 }
