@@ -48,6 +48,8 @@ pub struct Writer {
 struct Shared {
     /// Set by the thread while the journal cannot be written, so that `append` refuses before anything is forwarded.
     failed: AtomicBool,
+    /// Set before the thread is told to close, for whoever asks before it does something that it must record.
+    closed: AtomicBool,
     /// What began the failure; later errors of the same failure do not hide it.
     reason: Mutex<String>,
     /// Events that were refused since the failure began.
@@ -139,7 +141,15 @@ impl Writer {
         }
     }
 
-    fn require_writable(&self) -> Result<(), AuditError> {
+    /// Whether an event would be accepted now. For whoever is about to do what cannot be undone, such as using up a token:
+    /// no promise that the event will be durable, but an outage that is known is not run into.
+    ///
+    /// # Errors
+    /// `audit.unwritable`, `audit.closed`.
+    pub fn require_writable(&self) -> Result<(), AuditError> {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return Err(AuditError::Closed);
+        }
         if self.is_writable() {
             return Ok(());
         }
@@ -163,6 +173,7 @@ impl Writer {
     /// open the journal.
     pub async fn close(&self) {
         self.write_sums(self.refusals.end()).await;
+        self.shared.closed.store(true, Ordering::Release);
         let (answer, ticket) = oneshot::channel();
         if self.send(Message::Close { answer }).is_ok() {
             // The thread drops the sender when it has let go of the journal: an error here is the expected answer.

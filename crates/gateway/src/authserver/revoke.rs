@@ -58,6 +58,8 @@ async fn revoke(
     let credentials = read_credentials(headers, &parameters)?;
     let client = known.insert(clients::authenticate(app, &config, &credentials, now).await?);
     let request = RevocationRequest::parse(&parameters).map_err(Error::TokenRequest)?;
+    // Else the grant would be revoked, and the retry would find nothing left to record.
+    app.audit.require_writable()?;
     if let Some(grant) = grant_of(app, &config, client, &request.token, now).await? {
         let user = app.store.live_grant(grant).await?.map(|live| (live.user, live.grant.upstream));
         if app.store.revoke_grant(grant, RevokeReason::Client, now).await? {

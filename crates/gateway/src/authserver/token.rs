@@ -80,6 +80,8 @@ async fn exchange(
     known.client = Some(client);
     let Known { client: Some(client), subject } = known else { return Err(Error::ClientUnknown) };
     let request = TokenRequest::parse(&parameters).map_err(Error::TokenRequest)?;
+    // Else a code or refresh token is used up for a token that may not leave, and its retry looks like a theft.
+    app.audit.require_writable()?;
     let exchange = Exchange { app, context, config: &config, client, now };
     match &request {
         TokenRequest::AuthorizationCode { code, redirect_uri, code_verifier, resource } => {

@@ -378,3 +378,22 @@ async fn a_stop_writes_the_sums() {
     let alone = events.iter().filter(|event| event["code"] == "authserver.client_unknown").count();
     assert_eq!(sum["detail"]["count"], (100 - alone).to_string());
 }
+
+#[tokio::test]
+async fn an_outage_of_the_trail_uses_nothing_up() {
+    let gateway = Gateway::start().await;
+    let client = gateway.register().await;
+    let issued = gateway.redeem(&client, &gateway.code(&client).await).await.json();
+    let code = gateway.code(&client).await;
+    gateway.app.audit.close().await;
+    let token = text(&issued, "refresh_token");
+    assert_eq!(gateway.refresh(&client, token).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(gateway.redeem(&client, &code).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    let revoked = gateway.post_form("/oauth/revoke", &[("client_id", &client), ("token", token)]).await;
+    assert_eq!(revoked.status, StatusCode::SERVICE_UNAVAILABLE);
+
+    let gateway = gateway.restart().await;
+    assert_eq!(gateway.redeem(&client, &code).await.status, StatusCode::OK);
+    gateway.advance(Duration::from_mins(2));
+    assert_eq!(gateway.refresh(&client, token).await.status, StatusCode::OK, "after the grace, too");
+}
