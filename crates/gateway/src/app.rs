@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::{Config, MasterKeyError, ProblemKind, UpstreamId};
 use crate::housekeeping;
 use crate::keys::{Keyring, KeyringError};
+use crate::listener::deadline::InTime;
 use crate::listener::tls::{self, TlsError};
 use crate::listener::{self, edge};
 use crate::login;
@@ -207,6 +208,7 @@ pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<
                 return call(&app, &upstream, request, context).await;
             }
             request.extensions_mut().insert(context);
+            let request = request.map(|body| axum::body::Body::new(InTime::new(body, app.config.limits.body_timeout)));
             router.oneshot(request).await.unwrap_or_else(|never| match never {})
         }
     };

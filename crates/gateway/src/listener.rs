@@ -8,6 +8,7 @@
 //! deadline of the shutdown; nothing here reads a forwarded header.
 
 mod connection;
+pub mod deadline;
 pub mod edge;
 mod framing;
 mod guarded;

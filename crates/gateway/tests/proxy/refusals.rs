@@ -235,3 +235,22 @@ async fn without_an_audit_trail_nothing_is_done() {
     assert!(reply.header("www-authenticate").is_none());
     assert_eq!(world.crm.received().len(), 0, "not forwarded");
 }
+
+/// On HTTP/2 no socket deadline ends a body that drips on.
+#[tokio::test]
+async fn a_form_that_never_ends_is_not_waited_for() {
+    let world = World::start().await;
+    let io = hyper_util::rt::TokioIo::new(tokio::net::TcpStream::connect(world.address).await.unwrap());
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    let drip = futures_util::stream::unfold((), |()| async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        Some((Ok::<_, std::convert::Infallible>(http_body::Frame::data(bytes::Bytes::from_static(b"a"))), ()))
+    });
+    let request = http::Request::post(format!("http://{}/oauth/token", world.address))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(http_body_util::StreamBody::new(Box::pin(drip)))
+        .unwrap();
+    let reply = tokio::time::timeout(crate::upstream::PATIENCE, sender.send_request(request)).await.expect("an end").unwrap();
+    assert_eq!(reply.status(), 400);
+}
