@@ -213,6 +213,7 @@ pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<
         }
     };
     listener::serve(listener, settings, handler, shutdown).await;
+    app.proxy.close().await;
     app.audit.close().await;
     app.store.close().await;
     Ok(())

@@ -19,6 +19,9 @@ use super::public_url::PublicUrl;
 use super::quantity;
 use super::types::{Audit, Config, Limits, Registration, Sessions, Tls, Tokens};
 
+/// See [`Limits::grant_recheck`].
+const GRANT_RECHECK: Duration = Duration::from_secs(10);
+
 /// Where the text came from.
 pub(super) struct Origin<'a> {
     pub(super) file: Option<&'a Path>,
@@ -225,6 +228,7 @@ impl Resolver<'_> {
             header_timeout: header_timeout?,
             body_timeout: body_timeout?,
             idle_timeout: idle_timeout?,
+            grant_recheck: GRANT_RECHECK,
         })
     }
 }

@@ -298,4 +298,6 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long a connection may be idle.
     pub idle_timeout: Duration,
+    /// How often the grant behind an open call is looked at again. Not in the file: what is promised is ten seconds.
+    pub grant_recheck: Duration,
 }

@@ -232,6 +232,11 @@ impl ProxyError {
         }
     }
 
+    /// Whether it is a fault between Doorward and the upstream, and not a refusal.
+    pub(super) fn is_of_upstream(&self) -> bool {
+        self.json_rpc_code() == ErrorReply::UPSTREAM
+    }
+
     /// The policy's own words, where policy refused.
     pub(super) fn denial(&self) -> Option<&policy::Denial> {
         if let Self::Denied(denial) = self { Some(denial) } else { None }

@@ -116,6 +116,10 @@ fn outgoing(exchange: &Exchange, caller: &Caller, call: Call) -> Result<Request<
 fn judge(response: Response<Incoming>, ends_session: bool) -> Result<Reply, ProxyError> {
     let (head, body) = response.into_parts();
     let status = head.status;
+    // A 101 would make a tunnel of the client's connection.
+    if status.is_informational() {
+        return Err(ProxyError::UpstreamInvalidReply(format!("status {status}")));
+    }
     if status.is_redirection() {
         return Err(ProxyError::UpstreamRedirect);
     }

@@ -34,6 +34,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
+use tokio::sync::watch;
 
 pub use authenticate::Caller;
 pub use call::Call;
@@ -54,6 +55,16 @@ pub struct State {
     tokens: authenticate::VerifiedTokens,
     owners: mcp_session::Owners,
     catalogue: catalogue::Catalogue,
+    /// Set at the shutdown; every open call listens to it.
+    closing: watch::Sender<bool>,
+}
+
+impl State {
+    /// Ends the calls that are still going on, most of them without a client, and waits until their outcomes are written.
+    pub async fn close(&self) {
+        self.closing.send_replace(true);
+        self.closing.closed().await;
+    }
 }
 
 /// One request at one upstream, with one consistent view of configuration and policy from beginning to end.

@@ -142,13 +142,20 @@ impl End {
 
     /// The end of a call that an error cut off after it was permitted.
     pub(super) fn failed(error: &ProxyError) -> Self {
-        let outcome = if matches!(error, ProxyError::UpstreamTimeout) {
+        let mut end = Self { status: Some(error.status().as_u16()), ..Self::new(Outcome::UpstreamFailed) };
+        end.fail(error);
+        end
+    }
+
+    /// The call was cut off by an error while its reply was on the way.
+    pub(super) fn fail(&mut self, error: &ProxyError) {
+        self.code = Some(error.code());
+        self.outcome = if matches!(error, ProxyError::UpstreamTimeout) {
             Outcome::TimedOut
-        } else if matches!(error, ProxyError::Audit { .. } | ProxyError::Internal(_)) {
-            Outcome::Refused
-        } else {
+        } else if error.is_of_upstream() {
             Outcome::UpstreamFailed
+        } else {
+            Outcome::Refused
         };
-        Self { status: Some(error.status().as_u16()), code: Some(error.code()), ..Self::new(outcome) }
     }
 }

@@ -10,16 +10,17 @@
 mod body;
 mod lists;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use mcp::{Era, EventScanner, Summary, summarize};
 use policy::Permit;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Exchange;
 use super::authenticate::{Caller, is_still_live};
@@ -39,10 +40,12 @@ pub(super) const LIST_LIMIT: usize = 16 * 1024 * 1024;
 pub(super) const EVENT_LIMIT: usize = 16 * 1024 * 1024;
 /// A JSON reply up to this length is looked at before it is passed on; what is longer is passed on as it comes.
 const JSON_LIMIT: usize = 1024 * 1024;
-/// How often an open stream's grant is looked at again.
-const RECHECK: Duration = Duration::from_secs(10);
+/// So often in a row the store may fail to say whether the grant stands; then it counts as revoked.
+const STORE_FAILURES: u32 = 3;
 /// How long a legacy call goes on whose client has gone.
 const DRAIN: Duration = Duration::from_mins(5);
+/// A client that takes nothing of a waiting reply for so long has gone.
+const STALLED: Duration = Duration::from_mins(1);
 
 type Head = oneshot::Sender<Result<Response<ResponseBody>, ProxyError>>;
 type Chunks = mpsc::Sender<Result<Bytes, BrokenOff>>;
@@ -94,37 +97,68 @@ pub(super) async fn carry(
         caller,
     };
     let (sender, head) = oneshot::channel();
+    let mut closing = work.exchange.app.proxy.closing.subscribe();
     tokio::spawn(async move {
-        let end = work.run(permit, ticket, sender).await;
+        let end = work.run(permit, ticket, sender, &mut closing).await;
         record.finish(&work.exchange, &end);
+        // The last of these receivers is what the shutdown waits for.
+        drop(closing);
     });
     head.await.unwrap_or(Err(ProxyError::Internal("the call was cut off")))
 }
 
 impl Work {
-    async fn run(&self, permit: Permit<Call>, ticket: Ticket, mut head: Head) -> End {
-        let cancels = self.client_cancels();
+    /// From the forward to the last byte, or to what ends the call before: the client, the caller's right, the shutdown.
+    async fn run(&self, permit: Permit<Call>, ticket: Ticket, mut head: Head, closing: &mut watch::Receiver<bool>) -> End {
+        let mut stop = pin!(self.must_stop(closing));
         let prepared = tokio::select! {
             prepared = self.prepare(permit, ticket) => prepared,
-            () = head.closed(), if cancels => return End::new(Outcome::Cancelled),
+            () = self.abandoned(head.closed()) => return End::new(Outcome::Cancelled),
+            stop = stop.as_mut() => match stop {
+                Some(error) => Err(error),
+                None => return End::new(Outcome::Cancelled),
+            },
         };
-        match prepared {
-            Ok(prepared) => {
-                let status = prepared.response.status().as_u16();
-                // A client that has gone already: the pump below finds that out by itself.
-                drop(head.send(Ok(prepared.response)));
-                let end = match prepared.rest {
-                    Rest::Nothing => prepared.end,
-                    Rest::Bytes(body, chunks) => self.pump(body, chunks, None, prepared.end).await,
-                    Rest::Events(body, chunks) => self.pump(body, chunks, Some(EventScanner::new(EVENT_LIMIT)), prepared.end).await,
-                };
-                End { status: Some(status), ..end }
-            }
+        let Prepared { response, rest, mut end } = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => {
                 let end = End::failed(&error);
                 drop(head.send(Err(error)));
-                end
+                return end;
             }
+        };
+        end.status = Some(response.status().as_u16());
+        // A client that has gone already is found out below.
+        drop(head.send(Ok(response)));
+        let (body, chunks, scanner) = match rest {
+            Rest::Nothing => return end,
+            Rest::Bytes(body, chunks) => (body, chunks, None),
+            Rest::Events(body, chunks) => (body, chunks, Some(EventScanner::new(EVENT_LIMIT))),
+        };
+        tokio::select! {
+            () = self.pump(body, &chunks, scanner, &mut end) => {}
+            () = self.abandoned(chunks.closed()) => end.outcome = Outcome::Cancelled,
+            stop = stop.as_mut() => match stop {
+                Some(error) => end.fail(&error),
+                None => end.outcome = Outcome::Cancelled,
+            },
+        }
+        end
+    }
+
+    /// Ready when the client has gone and its call is not to go on, or not any longer.
+    async fn abandoned(&self, gone: impl Future<Output = ()>) {
+        gone.await;
+        if !self.client_cancels() {
+            tokio::time::sleep(DRAIN).await;
+        }
+    }
+
+    /// Ready when the call must not go on: with the reason, or without one at the shutdown.
+    async fn must_stop(&self, closing: &mut watch::Receiver<bool>) -> Option<ProxyError> {
+        tokio::select! {
+            error = self.no_longer_allowed() => Some(error),
+            _ = closing.wait_for(|closing| *closing) => None,
         }
     }
 
@@ -156,10 +190,10 @@ impl Work {
     }
 
     async fn prepare_json(&self, status: StatusCode, headers: HeaderMap, body: Incoming) -> Result<Prepared, ProxyError> {
-        let limit = if self.is_list() || self.may_be_cached() { LIST_LIMIT } else { JSON_LIMIT };
+        let limit = if self.may_list() || self.may_be_cached() { LIST_LIMIT } else { JSON_LIMIT };
         let message = match collect_some(body, limit, self.exchange.upstream.timeout).await? {
             Collected::Whole(message) => message,
-            Collected::Part(..) if self.is_list() => return Err(ProxyError::UpstreamReplyTooLarge),
+            Collected::Part(..) if self.may_list() => return Err(ProxyError::UpstreamReplyTooLarge),
             Collected::Part(start, body) => {
                 let (chunks, stream) = channel();
                 let end = ended(status, start.len());
@@ -174,7 +208,7 @@ impl Work {
         }
         let mut end = ended(status, 0);
         self.note(summary.as_ref(), &mut end);
-        let message = if self.is_list() {
+        let message = if self.may_list() {
             self.filter(message, &mut end)?
         } else if self.may_be_cached() {
             Self::made_private(message)?
@@ -185,51 +219,34 @@ impl Work {
         Ok(Prepared { response: respond(status, headers, whole(message)), rest: Rest::Nothing, end })
     }
 
-    /// Passes a body on to the client until one of the three ends: upstream, client, grant.
-    async fn pump(&self, mut body: Incoming, chunks: Chunks, mut scanner: Option<EventScanner>, mut end: End) -> End {
+    /// Passes a body on to the client.
+    async fn pump(&self, mut body: Incoming, chunks: &Chunks, mut scanner: Option<EventScanner>, end: &mut End) {
         use http_body_util::BodyExt as _;
-        let mut recheck = tokio::time::interval_at(Instant::now() + RECHECK, RECHECK);
-        recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut gone_since: Option<Instant> = None;
-        loop {
-            let frame = tokio::select! {
-                frame = body.frame() => frame,
-                () = chunks.closed(), if gone_since.is_none() => {
-                    if self.client_cancels() {
-                        return End { outcome: Outcome::Cancelled, ..end };
-                    }
-                    gone_since = Some(Instant::now());
-                    continue;
-                }
-                _ = recheck.tick() => {
-                    if gone_since.is_some_and(|since| since.elapsed() > DRAIN) {
-                        return End { outcome: Outcome::Cancelled, ..end };
-                    }
-                    if let Some(error) = self.no_longer_allowed().await {
-                        return End { outcome: Outcome::Refused, code: Some(error.code()), ..end };
-                    }
-                    continue;
-                }
-            };
-            let passed = match frame {
-                None => return end,
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(chunk) => self.pass(&mut scanner, chunk, &mut end),
-                    // Trailers are never passed on.
-                    Err(_) => continue,
-                },
-                Some(Err(error)) => Err(ProxyError::UpstreamInvalidReply(error.to_string())),
+        while let Some(frame) = body.frame().await {
+            let passed = match frame.map(Frame::into_data) {
+                Ok(Ok(chunk)) => self.pass(&mut scanner, chunk, end),
+                // Trailers are never passed on.
+                Ok(Err(_)) => continue,
+                Err(error) => Err(ProxyError::UpstreamInvalidReply(error.to_string())),
             };
             match passed {
                 Ok(chunk) if chunk.is_empty() => {}
                 Ok(chunk) => {
                     end.bytes += chunk.len() as u64;
-                    // An error says that the client has gone, which the next turn finds out.
-                    drop(chunks.send(Ok(chunk)).await);
+                    match chunks.send_timeout(Ok(chunk), STALLED).await {
+                        // A client that has gone: whoever runs this knows what that means.
+                        Ok(()) | Err(SendTimeoutError::Closed(_)) => {}
+                        Err(SendTimeoutError::Timeout(_)) => {
+                            end.outcome = Outcome::Cancelled;
+                            return;
+                        }
+                    }
                 }
                 Err(error) => {
-                    drop(chunks.send(Err(BrokenOff)).await);
-                    return End { bytes: end.bytes, status: end.status, ..End::failed(&error) };
+                    end.fail(&error);
+                    // Whoever takes nothing now is not told; the connection is cut without that.
+                    drop(chunks.send_timeout(Err(BrokenOff), STALLED).await);
+                    return;
                 }
             }
         }
@@ -238,7 +255,7 @@ impl Work {
     /// What of a chunk goes to the client now.
     fn pass(&self, scanner: &mut Option<EventScanner>, chunk: Bytes, end: &mut End) -> Result<Bytes, ProxyError> {
         let Some(events) = scanner.as_mut().map(|scanner| scanner.push(&chunk)) else { return Ok(chunk) };
-        let filters = self.is_list() || self.standing_stream || self.may_be_cached();
+        let filters = self.may_list() || self.may_be_cached();
         let events = match events {
             Ok(events) => events,
             Err(_) if filters => return Err(ProxyError::UpstreamReplyTooLarge),
@@ -263,6 +280,11 @@ impl Work {
 
     fn is_list(&self) -> bool {
         self.method.is_some_and(mcp::Method::is_list)
+    }
+
+    /// Whether a list may be in the reply: a standing stream may replay one.
+    fn may_list(&self) -> bool {
+        self.is_list() || self.standing_stream
     }
 
     /// Replies that 2026-07-28 lets a cache keep, for everybody if they say so. Policy decided for one person.
@@ -314,20 +336,29 @@ impl Work {
         headers
     }
 
-    /// Asked again and again while a stream is open: a revoked grant ends it, the end of the token ends a standing one.
-    async fn no_longer_allowed(&self) -> Option<ProxyError> {
-        let standing = self.standing_stream || self.method == Some(mcp::Method::Listen);
-        if standing && self.caller.expires_at() <= self.exchange.app.clock.now() {
-            return Some(ProxyError::TokenExpired);
-        }
-        match is_still_live(&self.exchange, &self.caller).await {
-            Ok(true) => None,
-            Ok(false) => Some(ProxyError::TokenRevoked(self.caller.user_id())),
-            Err(error) => {
-                tracing::warn!(request_id = self.exchange.context.request_id, %error, "an open stream's grant could not be checked");
-                None
+    /// Ready when the call may not go on: a revoked grant ends every call, the end of the token a standing stream. What
+    /// cannot be found out counts as no.
+    async fn no_longer_allowed(&self) -> ProxyError {
+        let mut failures = 0;
+        loop {
+            tokio::time::sleep(self.exchange.app.config.limits.grant_recheck).await;
+            match self.check_again().await {
+                Ok(()) => failures = 0,
+                Err(ProxyError::Store(error)) if failures + 1 < STORE_FAILURES => {
+                    failures += 1;
+                    tracing::warn!(request_id = self.exchange.context.request_id, %error, "an open call's grant could not be checked");
+                }
+                Err(error) => return error,
             }
         }
+    }
+
+    async fn check_again(&self) -> Result<(), ProxyError> {
+        let standing = self.standing_stream || self.method == Some(mcp::Method::Listen);
+        if standing && self.caller.expires_at() <= self.exchange.app.clock.now() {
+            return Err(ProxyError::TokenExpired);
+        }
+        if is_still_live(&self.exchange, &self.caller).await? { Ok(()) } else { Err(ProxyError::TokenRevoked(self.caller.user_id())) }
     }
 }
 

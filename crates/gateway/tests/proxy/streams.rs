@@ -136,3 +136,93 @@ async fn the_standing_stream_of_a_session_is_filtered_too() {
     drop(client);
     assert!(eventually(|| world.crm.cut() == 1).await, "a standing stream has nothing to finish");
 }
+
+/// A call whose stream is open, with one event passed on.
+async fn open_call(world: &World) -> (Connection, mpsc::UnboundedSender<String>) {
+    let feed = one_stream(world);
+    let mut client = Connection::open(world.address).await;
+    client.send(&legacy_call(world)).await;
+    client.head().await;
+    feed.send(": hello\n\n".to_owned()).unwrap();
+    client.chunk().await;
+    (client, feed)
+}
+
+#[tokio::test]
+async fn an_open_stream_ends_with_the_right_to_it() {
+    for (why, code) in [("revoked", "proxy.token_revoked"), ("disabled", "proxy.token_revoked"), ("unknown", "proxy.store_unavailable")] {
+        let world = World::start().await;
+        let (mut client, _feed) = open_call(&world).await;
+        let (store, now) = (&world.app.store, world.app.clock.now());
+        match why {
+            "revoked" => drop(store.revoke_grant(world.alice.grant, store::RevokeReason::Administrator, now).await.unwrap()),
+            "disabled" => drop(store.set_user_disabled(world.alice.user, true, now).await.unwrap()),
+            _ => store.close().await,
+        }
+        assert_eq!(client.chunk().await, "", "{why}");
+        let outcome = outcome(&world).await.unwrap();
+        assert_eq!((&outcome["outcome"], &outcome["code"]), (&json!("refused"), &json!(code)), "{why}");
+        assert!(eventually(|| world.crm.cut() == 1).await, "{why}: the upstream's connection is closed");
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_a_reply_yet_ends_with_the_right_to_it() {
+    let world = World::start().await;
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    let (feed, chunks) = mpsc::unbounded_channel();
+    let answer = Mutex::new(Some(Answer::Stream(head, chunks)));
+    world.crm.answers(move |_| answer.lock().unwrap().take().unwrap_or(Answer::Close));
+    let mut client = Connection::open(world.address).await;
+    client.send(&legacy_call(&world)).await;
+    assert!(eventually(|| world.crm.received().len() == 1).await);
+    // A body that drips on meets no deadline of its own.
+    let drip = tokio::spawn(async move {
+        while feed.send(" ".to_owned()).is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    world.app.store.revoke_grant(world.alice.grant, store::RevokeReason::Administrator, world.app.clock.now()).await.unwrap();
+    let reply = tokio::time::timeout(PATIENCE, client.reply()).await.expect("no reply in time");
+    assert_eq!((reply.status, reply.code().as_str()), (401, "proxy.token_revoked"));
+    assert_eq!(outcome(&world).await.unwrap()["outcome"], "refused");
+    drip.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_keeps_no_right() {
+    let world = World::start().await;
+    let (client, feed) = open_call(&world).await;
+    for _ in 0..500 {
+        feed.send(format!(": {}\n\n", "x".repeat(64 * 1024))).unwrap();
+    }
+    world.app.store.revoke_grant(world.alice.grant, store::RevokeReason::Administrator, world.app.clock.now()).await.unwrap();
+    assert_eq!(outcome(&world).await.unwrap()["code"], "proxy.token_revoked");
+    drop(client);
+}
+
+#[tokio::test]
+async fn the_shutdown_records_how_calls_ended_that_go_on_without_a_client() {
+    let mut world = World::start().await;
+    let (client, _feed) = open_call(&world).await;
+    drop(client);
+    world.stop().await;
+    let ends: Vec<_> = world.journal().into_iter().filter(|event| event["kind"] == "call_outcome").collect();
+    assert_eq!(ends.len(), 1);
+    assert_eq!(ends[0]["outcome"], "cancelled");
+}
+
+/// A standing stream, answered with JSON against the protocol: no list passes there either.
+#[tokio::test]
+async fn a_standing_stream_of_json_is_filtered_too() {
+    let world = World::start().await;
+    let opened = world.call(&world.bob.token, "initialize", &json!({ "protocolVersion": "2025-11-25" })).await;
+    let session = opened.header("mcp-session-id").unwrap();
+    world.crm.answers(|_| crate::upstream::json(&json!({ "jsonrpc": "2.0", "id": 7, "result": { "tools": crate::upstream::tools() } })));
+    let request = format!(
+        "GET /crm/mcp HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nMcp-Session-Id: {session}\r\n\r\n",
+        world.address, world.bob.token
+    );
+    let reply = world.send(&request).await;
+    assert!(reply.body.contains("read_customer") && !reply.body.contains("secret_plan"), "{}", reply.body);
+}

@@ -15,6 +15,7 @@ async fn every_fault_of_an_upstream_has_its_code() {
         (reply("401 Unauthorized", "WWW-Authenticate: Bearer\r\n", ""), 502, "proxy.upstream_refused_credentials"),
         (reply("403 Forbidden", json_type, ok), 502, "proxy.upstream_refused_credentials"),
         (reply("407 Proxy Authentication Required", "", ""), 502, "proxy.upstream_refused_credentials"),
+        (reply("101 Switching Protocols", "Connection: upgrade\r\nUpgrade: x\r\n", ""), 502, "proxy.upstream_invalid_reply"),
         (reply("302 Found", "Location: https://evil.example/\r\n", ""), 502, "proxy.upstream_redirect"),
         (reply("307 Temporary Redirect", "Location: /elsewhere\r\n", ""), 502, "proxy.upstream_redirect"),
         (reply("200 OK", html, "<html></html>"), 502, "proxy.upstream_invalid_reply"),
@@ -41,7 +42,7 @@ async fn every_fault_of_an_upstream_has_its_code() {
     let slow = world.call_tool(&world.alice.token, "search").await;
     assert_eq!((slow.status, slow.code().as_str()), (504, "proxy.upstream_timeout"));
     let outcomes: Vec<_> = world.audit().await.into_iter().filter(|event| event["kind"] == "call_outcome").collect();
-    assert_eq!(outcomes.len(), 16);
+    assert_eq!(outcomes.len(), 17);
     assert!(outcomes.iter().all(|event| event["outcome"] == "upstream_failed" || event["outcome"] == "timed_out"));
 }
 

@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 use store::{ClientId, GrantId, NewGrant, NewIdentity, UserId};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::client::{Reply, exchange};
-use crate::upstream::Upstream;
+use crate::upstream::{PATIENCE, Upstream};
 
 pub(crate) struct World {
     pub(crate) app: SharedApp,
@@ -22,6 +24,8 @@ pub(crate) struct World {
     pub(crate) alice: Person,
     pub(crate) bob: Person,
     folder: TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
 }
 
 /// Somebody with a grant and a token at `crm`.
@@ -67,12 +71,15 @@ limits: {{ body: 64KiB, body_timeout: 1s }}
             folder = folder.path().join("data").display(),
             crm = crm.address,
         );
-        let config = Config::from_yaml(&text, folder.path()).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let mut config = Config::from_yaml(&text, folder.path()).unwrap_or_else(|problems| panic!("{problems:?}"));
+        config.limits.grant_recheck = Duration::from_millis(20);
         let app = App::start(config, Clock::System).await.unwrap();
-        tokio::spawn(app::serve(app.clone(), listener, std::future::pending()));
+        let (stop, stopped) = oneshot::channel();
+        let serving = app::serve(app.clone(), listener, async { drop(stopped.await) });
+        let serving = tokio::spawn(async { serving.await.unwrap() });
         let alice = person(&app, "alice", "okta", &["engineering", "a,b"], "crm").await;
         let bob = person(&app, "bob", "okta", &["contractors"], "crm").await;
-        Self { app, address, crm, alice, bob, folder }
+        Self { app, address, crm, alice, bob, folder, stop: Some(stop), serving }
     }
 
     /// A POST of `body` with the headers a legacy client sends, and more.
@@ -107,9 +114,20 @@ limits: {{ body: 64KiB, body_timeout: 1s }}
         self.post(token, &headers, &json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params }).to_string())
     }
 
+    /// Shuts Doorward down and waits until it has ended.
+    pub(crate) async fn stop(&mut self) {
+        drop(self.stop.take());
+        tokio::time::timeout(PATIENCE, &mut self.serving).await.expect("the shutdown ends").unwrap();
+    }
+
     /// All audit events, after everything that waits was written.
     pub(crate) async fn audit(&self) -> Vec<Value> {
         self.app.audit.record(gateway::audit::Event::new(gateway::audit::Kind::ConfigLoaded, self.app.clock.now())).await.unwrap();
+        self.journal()
+    }
+
+    /// All audit events that are on the disk.
+    pub(crate) fn journal(&self) -> Vec<Value> {
         let mut files: Vec<_> =
             std::fs::read_dir(self.folder.path().join("data/audit")).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
