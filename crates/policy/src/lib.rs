@@ -21,6 +21,6 @@ pub use decide::decide;
 pub use explain::{Explanation, NearGroup, Would, explain};
 pub use problem::{PolicyProblem, PolicyProblemKind};
 pub use request::{Action, Denial, DenialCode, Permit, Request, ToolAnnotations};
-pub use set::{PolicySet, needs_annotations};
+pub use set::{PolicySet, needs_annotations, reads_arguments};
 pub use source::{CedarFile, Deny, Grant, PolicySource, RoleRule};
 pub use vocabulary::SCHEMA;

@@ -76,5 +76,10 @@ pub fn needs_annotations(set: &PolicySet, upstream: &str) -> bool {
     set.annotated.contains(upstream)
 }
 
+/// Whether some policy looks at the arguments of a tool call, so that the caller must read them first.
+pub fn reads_arguments(set: &PolicySet) -> bool {
+    set.attributes.argument_names
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 //! One table from calls to policy actions, for every revision of the protocol and for lists too: what a list shows is
 //! decided by the same question as the call (security D11).
 
+use std::sync::Arc;
+
 use mcp::{Item, ListKind};
 use policy::{Action, Denial, Permit, Request, ToolAnnotations, decide};
 
@@ -13,7 +15,7 @@ use super::catalogue;
 use super::error::ProxyError;
 
 /// Decides on `call`; the permit holds the very call it is for.
-pub(super) async fn authorize(exchange: &Exchange, caller: &Caller, call: Call) -> Result<Permit<Call>, ProxyError> {
+pub(super) async fn authorize(exchange: &Arc<Exchange>, caller: &Arc<Caller>, call: Call) -> Result<Permit<Call>, ProxyError> {
     let annotations = match &call.verb {
         Verb::Send(Posted { subject: Subject::Method { target: Target::Tool(name), arguments, .. }, .. }) => {
             match catalogue::known(exchange, name) {
@@ -52,22 +54,23 @@ fn depends_on_annotations(
 }
 
 /// The decision itself. Every action of the call must be permitted; the last one's permit wraps the call.
-pub(super) fn permit(exchange: &Exchange, caller: &Caller, call: Call, annotations: ToolAnnotations) -> Result<Permit<Call>, Denial> {
+pub(super) fn permit(exchange: &Exchange, caller: &Caller, mut call: Call, annotations: ToolAnnotations) -> Result<Permit<Call>, Denial> {
     let set = &exchange.runtime.policies;
     if let Verb::Send(Posted { subject: Subject::Method { target: Target::Subscriptions(uris), .. }, .. }) = &call.verb {
         for uri in uris {
             decide(set, &question(exchange, caller, Action::Subscribe { uri }), ())?.into_inner();
         }
     }
-    // The question borrows from the call that the permit is to hold, so it is asked about a copy of the names in it.
-    match &call.verb {
+    // The question borrows from the call that the permit is to hold, so it is asked with a copy of the name in it, and with
+    // the arguments taken out: what is forwarded are the bytes.
+    match &mut call.verb {
         Verb::Stream | Verb::EndSession | Verb::Send(Posted { subject: Subject::Response, .. }) => {
             decide(set, &question(exchange, caller, Action::Connect), call)
         }
         Verb::Send(Posted { subject: Subject::Method { method, target, arguments, .. }, .. }) => {
-            let names = target.name().unwrap_or_default();
-            let arguments = arguments.clone();
-            let action = action(*method, target, &names, annotations, arguments.as_ref());
+            let name = target.name().unwrap_or_default();
+            let arguments = arguments.take();
+            let action = action(*method, target, &name, annotations, arguments.as_ref());
             decide(set, &question(exchange, caller, action), call)
         }
     }

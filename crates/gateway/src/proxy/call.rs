@@ -64,6 +64,7 @@ pub(super) enum Subject {
         /// Tool, prompt, resource, task.
         target: Target,
         argument_names: Vec<String>,
+        /// Read only where a policy looks at them: parsed, they take many times the memory of their text.
         arguments: Option<serde_json::Map<String, serde_json::Value>>,
     },
     /// A client's answer to a request of the server.
@@ -189,7 +190,11 @@ where
     if nameless_replay || (matches!(verb, Verb::EndSession) && session.is_none()) {
         return Err(ProxyError::SessionUnknown);
     }
-    Ok(Call { verb, era: Era::Legacy, session, headers: headers::forwarded(&head.headers), meta: None })
+    let mut headers = headers::forwarded(&head.headers);
+    if let (Verb::Stream, Some(last)) = (&verb, head.headers.get(&LAST_EVENT_ID)) {
+        headers.insert(LAST_EVENT_ID, last.clone());
+    }
+    Ok(Call { verb, era: Era::Legacy, session, headers, meta: None })
 }
 
 fn session_id(headers: &HeaderMap) -> Result<Option<String>, ProxyError> {
@@ -240,7 +245,7 @@ fn posted(exchange: &Exchange, draft: &mut Draft, headers: &HeaderMap, body: Byt
         Message::Response(_) => (Subject::Response, None),
         Message::Request(Request { call, .. }) | Message::Notification(Notification { call }) => {
             let Some(method) = call.method else { return Err(unknown_method(era, &message)) };
-            (subject_of(method, call), meta_of(call, era))
+            (subject_of(method, call, policy::reads_arguments(&exchange.runtime.policies)), meta_of(call, era))
         }
     };
     drop(message);
@@ -271,7 +276,7 @@ fn unknown_method(era: Era, message: &Message<'_>) -> ProxyError {
     ProxyError::MethodUnknown { status }
 }
 
-fn subject_of(method: mcp::Method, call: &mcp::Call<'_>) -> Subject {
+fn subject_of(method: mcp::Method, call: &mcp::Call<'_>, reads_arguments: bool) -> Subject {
     let params = &call.params;
     let name = || params.name.as_deref().unwrap_or_default().to_owned();
     let uri = || params.uri.as_deref().unwrap_or_default().to_owned();
@@ -303,7 +308,7 @@ fn subject_of(method: mcp::Method, call: &mcp::Call<'_>) -> Subject {
         | mcp::Method::RootsListChanged
         | mcp::Method::TaskStatus => Target::None,
     };
-    let arguments = if method == mcp::Method::CallTool { call.arguments_map() } else { None };
+    let arguments = if method == mcp::Method::CallTool && reads_arguments { call.arguments_map() } else { None };
     Subject::Method { method, target, argument_names: call.argument_names(MAX_ARGUMENT_NAMES), arguments }
 }
 

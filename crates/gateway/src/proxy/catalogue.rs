@@ -5,7 +5,7 @@
 //! unknown has no annotations, and a `read_only` grant does not cover it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
@@ -65,7 +65,12 @@ pub(super) fn known(exchange: &Exchange, tool: &str) -> Option<ToolAnnotations> 
 }
 
 /// Asks the upstream for the annotations of a tool; none if it has no such tool.
-pub(super) async fn look_up(exchange: &Exchange, caller: &Caller, call: &Call, tool: &str) -> Result<ToolAnnotations, ProxyError> {
+pub(super) async fn look_up(
+    exchange: &Arc<Exchange>,
+    caller: &Arc<Caller>,
+    call: &Call,
+    tool: &str,
+) -> Result<ToolAnnotations, ProxyError> {
     let mut cursor = None;
     for page in 0..MOST_PAGES {
         let next = fetch_page(exchange, caller, call, page, cursor.as_deref()).await?;
@@ -82,8 +87,8 @@ pub(super) async fn look_up(exchange: &Exchange, caller: &Caller, call: &Call, t
 
 /// Asks for one page and learns from it; gives the cursor of the next.
 async fn fetch_page(
-    exchange: &Exchange,
-    caller: &Caller,
+    exchange: &Arc<Exchange>,
+    caller: &Arc<Caller>,
     call: &Call,
     page: usize,
     cursor: Option<&str>,
@@ -93,9 +98,15 @@ async fn fetch_page(
     let permit = authorize::permit(exchange, caller, listing, ToolAnnotations::default()).map_err(ProxyError::Denied)?;
     let (record, ticket) = record::permitted(exchange, caller, &permit)?;
     ticket.durable().await.map_err(record::unwritable)?;
-    let reply = forward(exchange, caller, permit).await;
-    record.finish_lookup(exchange, &reply);
-    let message = match tokio::time::timeout(exchange.upstream.timeout, response_of(exchange, reply?)).await {
+    let (of, by) = (Arc::clone(exchange), Arc::clone(caller));
+    // In a task of its own, so that its outcome is recorded also when the client has gone.
+    let forwarded = tokio::spawn(async move {
+        let reply = forward(&of, &by, permit).await;
+        record.finish_lookup(&of, &reply);
+        reply
+    });
+    let reply = forwarded.await.map_err(|_| ProxyError::Internal("a lookup was cut off"))??;
+    let message = match tokio::time::timeout(exchange.upstream.timeout, response_of(exchange, reply)).await {
         Ok(message) => message?,
         Err(_) => return Err(ProxyError::UpstreamTimeout),
     };

@@ -32,14 +32,14 @@ const SINGLE: [(HeaderName, &str); 10] = [
     (header::CONTENT_ENCODING, "Content-Encoding"),
 ];
 
-/// Headers of a client that an upstream gets. `Content-Type` and the session are set anew, from what was understood.
-const FORWARDED: [HeaderName; 9] = [
+/// Headers of a client that an upstream gets. `Content-Type` and the session are set anew, from what was understood;
+/// `Last-Event-ID` goes with a GET alone, whose stream is filtered like what it may replay.
+const FORWARDED: [HeaderName; 8] = [
     header::ACCEPT,
     header::USER_AGENT,
     PROTOCOL_VERSION,
     METHOD,
     NAME,
-    LAST_EVENT_ID,
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("tracestate"),
     HeaderName::from_static("baggage"),
@@ -115,7 +115,6 @@ pub(super) fn for_listing(of_call: &HeaderMap, era: mcp::Era) -> HeaderMap {
     let mut headers: HeaderMap =
         of_call.iter().filter(|(name, _)| !is_parameter(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
     headers.remove(&NAME);
-    headers.remove(&LAST_EVENT_ID);
     headers.remove(&METHOD);
     if era == mcp::Era::Modern {
         headers.insert(METHOD, HeaderValue::from_static("tools/list"));

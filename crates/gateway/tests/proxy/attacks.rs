@@ -47,7 +47,7 @@ async fn no_spelling_of_an_identity_reaches_the_upstream() {
 async fn only_known_headers_pass() {
     let world = World::start().await;
     let headers = "MCP-Protocol-Version: 2025-11-25\r\nUser-Agent: tester/1\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\
-                   tracestate: a=1\r\nbaggage: b=2\r\nMcp-Param-Region: us-west1\r\nX-Custom: 1\r\nTE: trailers\r\nConnection: keep-alive, te\r\nAccept-Encoding: gzip\r\n";
+                   tracestate: a=1\r\nbaggage: b=2\r\nMcp-Param-Region: us-west1\r\nX-Custom: 1\r\nLast-Event-ID: 41\r\nTE: trailers\r\nConnection: keep-alive, te\r\nAccept-Encoding: gzip\r\n";
     assert_eq!(world.send(&world.post(&world.alice.token, headers, PING)).await.status, 200);
     let request = world.crm.received().remove(0);
     let mut names: Vec<String> =

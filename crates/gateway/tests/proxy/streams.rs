@@ -226,3 +226,16 @@ async fn a_standing_stream_of_json_is_filtered_too() {
     let reply = world.send(&request).await;
     assert!(reply.body.contains("read_customer") && !reply.body.contains("secret_plan"), "{}", reply.body);
 }
+
+#[tokio::test]
+async fn a_lookup_has_an_outcome_also_without_a_client() {
+    let world = World::start().await;
+    world.crm.answers(|_| Answer::Silence);
+    let mut client = Connection::open(world.address).await;
+    let body = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": { "name": "search" } }).to_string();
+    client.send(&world.post(&world.bob.token, "", &body)).await;
+    assert!(eventually(|| world.crm.received().len() == 1).await);
+    drop(client);
+    let outcome = outcome(&world).await.expect("an outcome");
+    assert_eq!((&outcome["outcome"], &outcome["detail"]["purpose"]), (&json!("timed_out"), &json!("catalogue")));
+}
