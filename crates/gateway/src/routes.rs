@@ -1,7 +1,7 @@
 //! The one route table.
 //!
-//! `/{upstream}/mcp`, and any path on an upstream's own host name, goes to the proxy, never through axum; everything else is
-//! in [`router`]. A path that is in neither table is 404 before anything else is looked at.
+//! `/{upstream}/mcp`, or `/mcp` on an upstream's own host name, goes to the proxy, never through axum; everything else is in
+//! [`router`], on whatever host. A path that is in neither table is 404 before anything else is looked at.
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -81,4 +81,54 @@ fn host_of<B>(request: &Request<B>) -> Option<String> {
     let host = authority.or_else(|| request.headers().get(http::header::HOST).and_then(|value| value.to_str().ok()))?;
     let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(host, |(name, _)| name);
     Some(name.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::upstream_of;
+    use crate::config::Config;
+
+    const CONFIG: &str = "
+public_url: https://mcp.example.com
+identity_providers:
+  okta: { oidc: { issuer: https://idp.example.com, client_id: doorward } }
+upstreams:
+  crm: { url: http://10.0.0.5:9000/mcp }
+  wiki: { url: http://10.0.0.6:9000/mcp, host: wiki.example.com }
+";
+
+    #[test]
+    fn an_upstream_has_one_address() {
+        let config = Config::from_yaml(CONFIG, std::path::Path::new("/")).unwrap();
+        let cases = [
+            ("mcp.example.com", "/crm/mcp", Some("crm")),
+            ("MCP.example.com:443", "/crm/mcp?x=/wiki/mcp", Some("crm")),
+            ("wiki.example.com", "/mcp", Some("wiki")),
+            ("WIKI.EXAMPLE.COM:443", "/mcp", Some("wiki")),
+            // With a host name of its own, and only there.
+            ("mcp.example.com", "/wiki/mcp", None),
+            ("wiki.example.com", "/wiki/mcp", None),
+            ("wiki.example.com", "/crm/mcp", None),
+            ("wiki.example.com.", "/mcp", None),
+            ("mcp.example.com", "/mcp", None),
+            ("mcp.example.com", "/crm/mcp/", None),
+            ("mcp.example.com", "/crm/MCP", None),
+            ("mcp.example.com", "/CRM/mcp", None),
+            ("mcp.example.com", "/cr%6d/mcp", None),
+            ("mcp.example.com", "/crm/mc%70", None),
+            ("mcp.example.com", "//crm/mcp", None),
+            ("mcp.example.com", "/crm", None),
+            ("mcp.example.com", "/", None),
+        ];
+        for (host, target, expected) in cases {
+            let by_header = Request::get(target).header("host", host).body(()).unwrap();
+            let by_authority = Request::get(format!("https://{host}{target}")).body(()).unwrap();
+            for request in [by_header, by_authority] {
+                let found = upstream_of(&config, &request);
+                assert_eq!(found.as_ref().map(|upstream| upstream.as_str()), expected, "{host} {target}");
+            }
+        }
+    }
 }

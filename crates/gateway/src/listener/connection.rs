@@ -185,7 +185,9 @@ where
     let context = RequestContext::new(shared.peer, request.headers());
     let request_id = HeaderValue::from_str(&context.request_id);
     let limits = &shared.settings.limits;
-    let mut response = match edge::check(&request, &shared.settings.hosts, limits.query_bytes) {
+    let checked = edge::check_count(request.headers(), limits.headers)
+        .and_then(|()| edge::check(&request, &shared.settings.hosts, limits.query_bytes));
+    let mut response = match checked {
         Ok(()) => (shared.handler)(request, context).await.map(Content::Handler),
         Err(error) => {
             tracing::info!(request_id = context.request_id, peer = %context.peer, code = error.code(), "request refused");

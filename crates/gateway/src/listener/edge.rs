@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use arc_swap::ArcSwap;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, Request, StatusCode, Version};
 use http_body::Body;
 
@@ -165,6 +165,12 @@ pub fn check<B: Body>(request: &Request<B>, hosts: &Hosts, max_query: usize) -> 
     check_host(request, hosts)?;
     check_body(request)?;
     check_expectation(request.headers())
+}
+
+/// At most `most` header lines; on HTTP/1 `framing` has counted them already. The cookies, which HTTP/2 may divide, count once.
+pub(super) fn check_count(headers: &HeaderMap, most: usize) -> Result<(), EdgeError> {
+    let more_cookies = headers.get_all(COOKIE).iter().skip(1).count();
+    if headers.len() - more_cookies > most { Err(EdgeError::HeaderTooLarge) } else { Ok(()) }
 }
 
 /// RFC 9110 sections 9.3.6 and 9.3.8.

@@ -277,6 +277,24 @@ async fn http2_without_tls_is_served_and_checked() {
 }
 
 #[tokio::test]
+async fn http2_has_the_same_number_of_header_lines() {
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let server = start(Limits { headers: 10, ..Limits::default() }).await;
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(server.connect().await)).await.unwrap();
+    tokio::spawn(connection);
+    for (count, status) in [(10, 200), (11, 431)] {
+        // RFC 9113 section 8.2.3: a browser sends each cookie in a line of its own, and means one.
+        let mut request = Request::get(format!("http://{HOST}/a")).header("cookie", "a=1").header("cookie", "b=2");
+        for _ in 1..count {
+            request = request.header("x-line", "1");
+        }
+        let reply = client.send_request(request.body(Full::new(Bytes::new())).unwrap()).await.unwrap();
+        assert_eq!(reply.status(), status);
+    }
+}
+
+#[tokio::test]
 async fn a_reader_that_stops_reading_is_closed() {
     let server = start(Limits { write_timeout: Duration::from_millis(200), ..Limits::default() }).await;
     let mut socket = server.connect().await;
