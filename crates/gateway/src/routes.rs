@@ -127,7 +127,7 @@ upstreams:
             let by_authority = Request::get(format!("https://{host}{target}")).body(()).unwrap();
             for request in [by_header, by_authority] {
                 let found = upstream_of(&config, &request);
-                assert_eq!(found.as_ref().map(|upstream| upstream.as_str()), expected, "{host} {target}");
+                assert_eq!(found.as_ref().map(crate::config::UpstreamId::as_str), expected, "{host} {target}");
             }
         }
     }

@@ -242,6 +242,8 @@ fn posted(exchange: &Exchange, draft: &mut Draft, headers: &HeaderMap, body: Byt
     draft.method_name = Some(method_name(&message));
     let era = mcp::agree(&message, &headers::standard(headers))?;
     let (subject, meta) = match &message {
+        // Without a session there is nothing that says whose question this answers.
+        Message::Response(_) if session.is_none() => return Err(ProxyError::SessionUnknown),
         Message::Response(_) => (Subject::Response, None),
         Message::Request(Request { call, .. }) | Message::Notification(Notification { call }) => {
             let Some(method) = call.method else { return Err(unknown_method(era, &message)) };

@@ -195,6 +195,24 @@ async fn sessions_belong_to_whom_they_were_given() {
     assert_eq!(world.send(&world.post(&world.alice.token, &header, ping)).await.status, 404, "the session is over");
 }
 
+/// security D10: ids of requests are small numbers, and only a session says whose question is answered.
+#[tokio::test]
+async fn an_answer_belongs_to_a_session() {
+    let world = World::start().await;
+    let opened = world.call(&world.alice.token, "initialize", &json!({ "protocolVersion": "2025-11-25" })).await;
+    let own = format!("Mcp-Session-Id: {}\r\n", opened.header("mcp-session-id").unwrap());
+    for body in [r#"{"jsonrpc":"2.0","id":0,"result":{"action":"accept"}}"#, r#"{"jsonrpc":"2.0","id":0,"error":{"code":1,"message":"x"}}"#]
+    {
+        let reply = world.send(&world.post(&world.bob.token, "", body)).await;
+        assert_eq!((reply.status, reply.code().as_str()), (404, "proxy.session_unknown"), "{body}");
+        assert_eq!(world.send(&world.post(&world.bob.token, &own, body)).await.status, 404, "another's session");
+    }
+    assert_eq!(world.crm.received().len(), 1);
+    world.crm.answers(|_| Answer::Bytes(reply("202 Accepted", "", "")));
+    let body = r#"{"jsonrpc":"2.0","id":0,"result":{"action":"accept"}}"#;
+    assert_eq!(world.send(&world.post(&world.alice.token, &own, body)).await.status, 202);
+}
+
 #[tokio::test]
 async fn tasks_belong_to_whom_they_were_given() {
     let world = World::start().await;
