@@ -21,4 +21,5 @@ pub mod random;
 pub mod request_id;
 pub mod routes;
 pub mod runtime;
+pub mod sign_in;
 pub(crate) mod unrouted;

@@ -10,6 +10,15 @@ use oauth::Secret;
 #[error("the system's random number generator failed")]
 pub struct RandomError;
 
+impl RandomError {
+    /// The stable code, explained in `docs/errors/`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self => "login.random_unavailable",
+        }
+    }
+}
+
 /// Random bytes for identifiers, tokens and keys.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Random;

@@ -96,6 +96,8 @@ pub struct NewAuthorizationRequest {
     pub browser_hash: Hash,
     /// Where to begin.
     pub stage: Stage,
+    /// Where it was begun from: an IPv4 address, or an IPv6 network, in text.
+    pub network: String,
     /// When it is void.
     pub expires_at: Timestamp,
 }
@@ -168,8 +170,9 @@ impl Store {
         let id = AuthorizationRequestId::new();
         let purpose = serde_json::to_string(&new.purpose).map_err(|_| StoreError::Corrupt { what: "a purpose that is not JSON" })?;
         sqlx::query(
-            "INSERT INTO authorization_requests (id, browser_hash, purpose_json, params_json, stage_sealed, version, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, 1, $6, $7)",
+            "INSERT INTO authorization_requests (id, browser_hash, purpose_json, params_json, stage_sealed, version, created_at, expires_at,
+                 network)
+             VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8)",
         )
         .bind(id.to_string())
         .bind(column(&new.browser_hash))
@@ -178,9 +181,20 @@ impl Store {
         .bind(self.seal_stage(id, &new.stage)?)
         .bind(micros(now))
         .bind(micros(new.expires_at))
+        .bind(&new.network)
         .execute(self.writer())
         .await?;
         Ok(id)
+    }
+
+    /// How many sign-ins were begun from this network since `since`, finished ones included: for quotas.
+    pub async fn sign_ins_begun_since(&self, network: &str, since: Timestamp) -> Result<u64, StoreError> {
+        let (count,): (i64,) = sqlx::query_as("SELECT count(*) FROM authorization_requests WHERE network = $1 AND created_at >= $2")
+            .bind(network)
+            .bind(micros(since))
+            .fetch_one(self.reader())
+            .await?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// The sign-in `id`, if the browser with this cookie hash began it.

@@ -16,8 +16,8 @@ use super::error::Error;
 use super::{record, reply};
 use crate::app::{App, SharedApp};
 use crate::audit::Kind;
-use crate::cookies::{self, Cookie, TRANSACTION_LIFETIME};
 use crate::request_id::RequestContext;
+use crate::sign_in;
 
 /// The form of a request that is not in the query.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
@@ -59,13 +59,13 @@ struct Known {
 
 async fn respond(app: &App, context: &RequestContext, encoded: &[u8]) -> Response {
     let mut known = Known::default();
-    match begin(app, encoded, &mut known).await {
+    match begin(app, context, encoded, &mut known).await {
         Ok(response) => response,
         Err(error) => refuse(app, context, known, error).await,
     }
 }
 
-async fn begin(app: &App, encoded: &[u8], known: &mut Known) -> Result<Response, Error> {
+async fn begin(app: &App, context: &RequestContext, encoded: &[u8], known: &mut Known) -> Result<Response, Error> {
     let now = app.clock.now();
     let config = app.runtime.load().config.clone();
     let parameters = Parameters::parse(encoded).map_err(Error::Parameters)?;
@@ -82,18 +82,10 @@ async fn begin(app: &App, encoded: &[u8], known: &mut Known) -> Result<Response,
     let target = known.target.insert(reply_target(&parameters, &client.redirect_uris).map_err(Error::Target)?);
     let params = check(&parameters, target, client_id, &clients::protected_resources(&config)).map_err(Error::Authorize)?;
 
-    let cookie = app.random.token()?;
-    let request = NewAuthorizationRequest {
-        purpose: Purpose::ClientAuthorization,
-        params: NewAuthorizationRequest::params_from(&params)?,
-        browser_hash: cookies::hash(&cookie),
-        stage: Stage::Consent,
-        expires_at: now.checked_add(TRANSACTION_LIFETIME).unwrap_or(now),
-    };
-    let id = app.store.create_authorization_request(&request, now).await?;
+    let params = NewAuthorizationRequest::params_from(&params)?;
+    let begun = sign_in::begin(app, context, Purpose::ClientAuthorization, params, Stage::Consent).await?;
     clients::touch(app, client, now).await?;
-    let set = Cookie::Transaction(id).set(&config.public_url, &cookie, TRANSACTION_LIFETIME);
-    Ok(reply::redirect(&format!("/login?req={id}"), [set]))
+    Ok(reply::redirect(&format!("/login?req={}", begun.id), [begun.cookie]))
 }
 
 /// Records the refusal and answers: by a redirect where the target is the client's and safe, else by a page.

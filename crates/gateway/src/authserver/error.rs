@@ -14,6 +14,7 @@ use store::StoreError;
 use crate::audit::AuditError;
 use crate::keys::KeyringError;
 use crate::random::RandomError;
+use crate::sign_in::BeginError;
 
 /// Why a request to the authorization server is refused.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +144,9 @@ pub(crate) enum Error {
     /// No randomness.
     #[error("no randomness")]
     Random(#[from] RandomError),
+    /// The sign-in did not begin.
+    #[error(transparent)]
+    Begin(#[from] BeginError),
 }
 
 /// Who can do something about an error.
@@ -212,6 +216,7 @@ impl Error {
             Self::Keys(error) => error.code(),
             Self::Sign(error) => error.code(),
             Self::Random(_) => "authserver.randomness_failed",
+            Self::Begin(error) => error.code(),
         }
     }
 
@@ -251,7 +256,10 @@ impl Error {
             Self::Resource(_) => (StatusCode::BAD_REQUEST, "invalid_target", Client),
             Self::Scope(_) => (StatusCode::BAD_REQUEST, "invalid_scope", Client),
             Self::RefreshNotRegistered => (StatusCode::BAD_REQUEST, "unauthorized_client", Client),
-            Self::Store(_) | Self::Audit(_) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", Operator),
+            Self::Begin(BeginError::Quota) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", Administrator),
+            Self::Store(_) | Self::Audit(_) | Self::Begin(BeginError::Store(_) | BeginError::Random(_)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", Operator)
+            }
             Self::Keys(_) | Self::Sign(_) | Self::Random(_) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", Operator),
         };
         Answer { status, oauth_error, mender }

@@ -388,6 +388,8 @@ pub(super) struct FileLimits {
     pub(super) headers: u32,
     /// The largest number of connections of one address.
     pub(super) connections_per_address: u32,
+    /// The largest number of sign-ins that one address may begin within ten minutes, finished or not.
+    pub(super) sign_ins_per_address: u32,
     /// How long the header section may take.
     pub(super) header_timeout: String,
     /// How long a request body may take.
@@ -403,6 +405,7 @@ impl Default for FileLimits {
             header_bytes: "32KiB".to_owned(),
             headers: 100,
             connections_per_address: 256,
+            sign_ins_per_address: 3000,
             header_timeout: "10s".to_owned(),
             body_timeout: "30s".to_owned(),
             idle_timeout: "120s".to_owned(),

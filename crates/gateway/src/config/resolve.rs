@@ -217,6 +217,7 @@ impl Resolver<'_> {
         let header_bytes = self.size("limits.header_bytes", &file.header_bytes, (4 << 10, 1 << 20));
         let headers = self.count("limits.headers", file.headers, 1_000);
         let connections_per_address = self.count("limits.connections_per_address", file.connections_per_address, 1_000_000);
+        let sign_ins_per_address = self.count("limits.sign_ins_per_address", file.sign_ins_per_address, 1_000_000);
         let header_timeout = self.duration("limits.header_timeout", &file.header_timeout, timeouts);
         let body_timeout = self.duration("limits.body_timeout", &file.body_timeout, timeouts);
         let idle_timeout = self.duration("limits.idle_timeout", &file.idle_timeout, timeouts);
@@ -225,6 +226,7 @@ impl Resolver<'_> {
             header_bytes: header_bytes?,
             headers: headers?,
             connections_per_address: connections_per_address?,
+            sign_ins_per_address: sign_ins_per_address?,
             header_timeout: header_timeout?,
             body_timeout: body_timeout?,
             idle_timeout: idle_timeout?,

@@ -56,6 +56,7 @@ impl Config {
                 "header_bytes": show_size(self.limits.header_bytes),
                 "headers": self.limits.headers,
                 "connections_per_address": self.limits.connections_per_address,
+                "sign_ins_per_address": self.limits.sign_ins_per_address,
                 "header_timeout": show_duration(self.limits.header_timeout),
                 "body_timeout": show_duration(self.limits.body_timeout),
                 "idle_timeout": show_duration(self.limits.idle_timeout),

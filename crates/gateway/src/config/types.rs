@@ -292,6 +292,8 @@ pub struct Limits {
     pub headers: usize,
     /// The largest number of connections of one address.
     pub connections_per_address: usize,
+    /// The largest number of sign-ins that one address (of IPv6: one /64) may begin within ten minutes.
+    pub sign_ins_per_address: usize,
     /// How long the header section may take.
     pub header_timeout: Duration,
     /// How long the body may take.

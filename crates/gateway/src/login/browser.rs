@@ -4,13 +4,13 @@ use axum::response::Response;
 use http::HeaderMap;
 use oauth::Secret;
 use oauth::server::authorize::AuthorizationParams;
-use store::{
-    Advanced, AuthorizationRequest, AuthorizationRequestId, BrowserSession, Loaded, NewAuthorizationRequest, Purpose, Stage, User,
-};
+use store::{Advanced, AuthorizationRequest, AuthorizationRequestId, BrowserSession, Loaded, Purpose, Stage, User};
 
 use crate::app::App;
 use crate::config::{Config, IdentityProvider, IdpId, Upstream};
-use crate::cookies::{self, Cookie, TRANSACTION_LIFETIME};
+use crate::cookies::{self, Cookie};
+use crate::request_id::RequestContext;
+use crate::sign_in;
 
 use super::error::LoginError;
 use super::forms::{self, see_other, with_cookie};
@@ -131,21 +131,17 @@ pub(super) fn name_of(user: &User) -> &str {
 }
 
 /// Begins a sign-in at Doorward itself, without a client: `GET /login/start?return=…`.
-pub(super) async fn start(app: &App, headers: &HeaderMap, return_to: Option<&str>) -> Result<Response, LoginError> {
+pub(super) async fn start(
+    app: &App,
+    context: &RequestContext,
+    headers: &HeaderMap,
+    return_to: Option<&str>,
+) -> Result<Response, LoginError> {
     let return_path = return_path::parse(return_to)?;
     if SignedInBrowser::find(app, headers).await?.is_some() {
         return Ok(see_other(return_path));
     }
-    let now = app.clock.now();
-    let cookie = app.random.token()?;
-    let new = NewAuthorizationRequest {
-        purpose: Purpose::BrowserSignIn { return_path: return_path.to_owned() },
-        params: None,
-        browser_hash: cookies::hash(&cookie),
-        stage: Stage::ChooseIdp,
-        expires_at: now.checked_add(TRANSACTION_LIFETIME).unwrap_or(now),
-    };
-    let id = app.store.create_authorization_request(&new, now).await?;
-    let cookie = Cookie::Transaction(id).set(&app.config.public_url, &cookie, TRANSACTION_LIFETIME);
-    Ok(with_cookie(see_other(&format!("/login?req={id}")), cookie))
+    let purpose = Purpose::BrowserSignIn { return_path: return_path.to_owned() };
+    let begun = sign_in::begin(app, context, purpose, None, Stage::ChooseIdp).await?;
+    Ok(with_cookie(see_other(&format!("/login?req={}", begun.id)), begun.cookie))
 }

@@ -19,6 +19,7 @@ use crate::audit::AuditError;
 use crate::outbound::OutboundError;
 use crate::pages::{self, ErrorPage};
 use crate::random::RandomError;
+use crate::sign_in::BeginError;
 
 /// Why a sign-in, a consent or a sign-out does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -178,6 +179,9 @@ pub enum LoginError {
     /// Randomness.
     #[error("Doorward cannot make random numbers at the moment.")]
     Random(#[from] RandomError),
+    /// The sign-in did not begin.
+    #[error(transparent)]
+    Begin(#[from] BeginError),
 }
 
 impl LoginError {
@@ -227,7 +231,8 @@ impl LoginError {
             Self::ConsentRefused => "login.consent_refused",
             Self::Store(error) => error.code(),
             Self::Audit(error) => error.code(),
-            Self::Random(_) => "login.random_unavailable",
+            Self::Random(error) => error.code(),
+            Self::Begin(error) => error.code(),
         }
     }
 
@@ -295,7 +300,8 @@ impl LoginError {
             Self::Discovery(_) | Self::Jwks(_) => (StatusCode::SERVICE_UNAVAILABLE, "The sign-in cannot begin", Mender::Administrator),
             Self::UserDisabled => (StatusCode::FORBIDDEN, "Your account is disabled", Mender::Administrator),
             Self::ConsentRefused => (StatusCode::OK, "You did not allow the access", Mender::Nobody),
-            Self::Store(_) | Self::Audit(_) | Self::Random(_) => {
+            Self::Begin(BeginError::Quota) => (StatusCode::TOO_MANY_REQUESTS, "Too many sign-ins at once", Mender::Administrator),
+            Self::Store(_) | Self::Audit(_) | Self::Random(_) | Self::Begin(BeginError::Store(_) | BeginError::Random(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "Doorward cannot work at the moment", Mender::Administrator)
             }
         }

@@ -85,7 +85,7 @@ pub async fn start(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    page(&context, begin(&app, &headers, query.as_deref()).await)
+    page(&context, begin(&app, &context, &headers, query.as_deref()).await)
 }
 
 /// `POST /login/consent`
@@ -185,9 +185,9 @@ async fn next(app: &App, context: &RequestContext, headers: &HeaderMap, query: O
     dispatch::next(app, context, headers, query.optional("req")?.ok_or(LoginError::RequestMalformed)?).await
 }
 
-async fn begin(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Response, LoginError> {
+async fn begin(app: &App, context: &RequestContext, headers: &HeaderMap, query: Option<&str>) -> Result<Response, LoginError> {
     let query = forms::Form::query(query);
-    browser::start(app, headers, query.optional("return")?).await
+    browser::start(app, context, headers, query.optional("return")?).await
 }
 
 async fn acs(app: &App, context: &RequestContext, headers: &HeaderMap, idp: &str, body: &[u8]) -> Result<Response, LoginError> {

@@ -98,3 +98,19 @@ async fn the_resource_is_understood_as_clients_write_it() {
         gateway.begin(&client, &[("redirect_uri", redirect)]).await;
     }
 }
+
+#[tokio::test]
+async fn one_address_begins_only_so_many_sign_ins() {
+    let gateway = Gateway::with("limits: { sign_ins_per_address: 2 }").await;
+    let client = gateway.register().await;
+    gateway.begin(&client, &[]).await;
+    gateway.begin(&client, &[]).await;
+    for target in [authorize_target(&client, &[]), "/login/start".to_owned()] {
+        let reply = gateway.get(&target).await;
+        assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS, "{target}");
+        assert!(reply.body.contains("login.too_many_sign_ins"), "{target}: {}", reply.body);
+        assert!(!reply.headers.contains_key("location") && !reply.headers.contains_key(SET_COOKIE), "{target}");
+    }
+    gateway.clock.set(gateway.app.clock.now() + std::time::Duration::from_mins(11));
+    gateway.begin(&client, &[]).await;
+}

@@ -24,6 +24,7 @@ fn new_request() -> NewAuthorizationRequest {
         params: NewAuthorizationRequest::params_from(&params()).unwrap(),
         browser_hash: hash("cookie"),
         stage: Stage::Consent,
+        network: "192.0.2.1".to_owned(),
         expires_at: at(600),
     }
 }
@@ -118,4 +119,18 @@ async fn a_sign_in_without_a_client_has_no_parameters() {
     let request = found(&fixture, id).await;
     assert_eq!(request.params::<Params>().unwrap(), None);
     assert_eq!(request.purpose, new.purpose);
+}
+
+#[tokio::test]
+async fn sign_ins_are_counted_by_network_and_time() {
+    let fixture = Fixture::new().await;
+    for (network, second) in [("192.0.2.1", 0), ("192.0.2.1", 10), ("2001:db8::", 10)] {
+        let new = NewAuthorizationRequest { network: network.to_owned(), ..new_request() };
+        fixture.store.create_authorization_request(&new, at(second)).await.unwrap();
+    }
+    for (network, since, expected) in
+        [("192.0.2.1", 0, 2), ("192.0.2.1", 1, 1), ("192.0.2.1", 11, 0), ("2001:db8::", 0, 1), ("192.0.2.9", 0, 0)]
+    {
+        assert_eq!(fixture.store.sign_ins_begun_since(network, at(since)).await.unwrap(), expected, "{network} since {since}");
+    }
 }
