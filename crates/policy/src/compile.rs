@@ -47,11 +47,16 @@ impl PolicySet {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let upstreams = |placed: &Placed| placed.upstream.clone().map_or_else(|| source.upstreams.clone(), |name| vec![name]);
         let looks = |placed: &&Placed| placed.reads.annotations && placed.actions.contains(&ActionKind::CallTool);
+        let mut annotated: BTreeMap<String, BTreeSet<Option<String>>> = BTreeMap::new();
+        for placed in placed.iter().filter(looks) {
+            for upstream in placed.upstream.as_ref().map_or(source.upstreams.as_slice(), std::slice::from_ref) {
+                annotated.entry(upstream.clone()).or_default().insert(placed.role.clone());
+            }
+        }
         let any = |pick: fn(&Attributes) -> bool| placed.iter().any(|placed| pick(&placed.reads.attributes));
         Ok(Self {
-            annotated: placed.iter().filter(looks).flat_map(upstreams).collect(),
+            annotated,
             attributes: Attributes {
                 groups: any(|attributes| attributes.groups),
                 scopes: any(|attributes| attributes.scopes),

@@ -18,8 +18,8 @@ pub struct PolicySet {
     pub(crate) slices: HashMap<String, BTreeMap<ActionKind, Slice>>,
     /// Where each policy was written, by its id.
     pub(crate) sources: BTreeMap<String, String>,
-    /// Upstreams where a policy looks at annotations.
-    pub(crate) annotated: BTreeSet<String>,
+    /// By upstream: whom the policies are about that look at annotations; `None` is everybody.
+    pub(crate) annotated: BTreeMap<String, BTreeSet<Option<String>>>,
     pub(crate) attributes: Attributes,
     pub(crate) fingerprint: String,
 }
@@ -71,9 +71,11 @@ impl PolicySet {
     }
 }
 
-/// Whether decisions about tools of this upstream depend on their annotations, so that the caller must know them first.
-pub fn needs_annotations(set: &PolicySet, upstream: &str) -> bool {
-    set.annotated.contains(upstream)
+/// Whether decisions about tools of this upstream, for somebody with these roles, may depend on the tools' annotations, so that
+/// the caller must know them first.
+pub fn needs_annotations(set: &PolicySet, upstream: &str, roles: &BTreeSet<String>) -> bool {
+    let concerns = |role: &Option<String>| role.as_ref().is_none_or(|role| roles.contains(role));
+    set.annotated.get(upstream).is_some_and(|whom| whom.iter().any(concerns))
 }
 
 /// Whether some policy looks at the arguments of a tool call, so that the caller must read them first.

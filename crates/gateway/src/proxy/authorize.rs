@@ -41,7 +41,7 @@ fn depends_on_annotations(
 ) -> bool {
     const HINTS: [Option<bool>; 3] = [None, Some(true), Some(false)];
     let set = &exchange.runtime.policies;
-    if !policy::needs_annotations(set, exchange.upstream.id.as_str()) {
+    if !policy::needs_annotations(set, exchange.upstream.id.as_str(), caller.roles()) {
         return false;
     }
     let permitted = |(read_only, destructive)| {
