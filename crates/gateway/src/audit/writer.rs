@@ -1,5 +1,6 @@
-//! The journal's thread: takes whatever waits, writes it as one batch, syncs, answers. No timer: a lone event is
-//! written at once, and under load the batches grow by themselves while the disk works.
+//! The journal's thread: takes whatever waits, writes it as one batch, syncs, answers. No timer for whoever waits: a lone
+//! event is written at once, and under load the batches grow by themselves while the disk works. An event whose ticket was
+//! dropped is worth no sync of its own: it goes with the next one that somebody waits for, a few milliseconds later at most.
 
 use std::borrow::Borrow;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -25,13 +26,21 @@ pub struct Limits {
     pub queue: usize,
     /// Most events of one batch.
     pub batch: usize,
+    /// How long events that nobody waits for may stay for company.
+    pub linger: Duration,
     /// After a failure: how often the journal is tried again.
     pub retry_after: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_file_bytes: 64 * 1024 * 1024, queue: 16 * 1024, batch: 4096, retry_after: Duration::from_secs(1) }
+        Self {
+            max_file_bytes: 64 * 1024 * 1024,
+            queue: 16 * 1024,
+            batch: 4096,
+            linger: Duration::from_millis(5),
+            retry_after: Duration::from_secs(1),
+        }
     }
 }
 
@@ -250,8 +259,14 @@ impl Worker {
         } else {
             batch.take(self.receiver.recv().ok()?);
         }
+        let leaves_at = Instant::now() + self.limits.linger;
         while batch.events.len() < self.limits.batch && batch.close.is_empty() {
-            let Ok(message) = self.receiver.try_recv() else { break };
+            let message = if batch.is_awaited() {
+                self.receiver.try_recv().ok()
+            } else {
+                self.receiver.recv_timeout(leaves_at.saturating_duration_since(Instant::now())).ok()
+            };
+            let Some(message) = message else { break };
             batch.take(message);
         }
         Some(batch)
@@ -318,6 +333,11 @@ impl Worker {
 }
 
 impl Batch {
+    /// Whether somebody waits for an answer, or there is nothing to stay for.
+    fn is_awaited(&self) -> bool {
+        self.events.is_empty() || !self.reopen.is_empty() || self.answers.iter().any(|answer| !answer.is_closed())
+    }
+
     fn take(&mut self, message: Message) {
         match message {
             Message::Event { json, answer } => {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::{event, limits, open, records};
 use crate::audit::{AuditError, Kind, Limits, Writer, journal};
@@ -172,4 +173,29 @@ fn a_folder_that_cannot_be_made_stops_the_start() {
     let error = Writer::open("/dev/null/audit".as_ref(), limits(), Clock::default()).unwrap_err();
     assert!(matches!(error, AuditError::Open { .. }));
     assert_eq!(error.code(), "audit.open_failed");
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_waits_for_goes_with_the_next_one_or_at_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = || records(dir.path()).into_iter().filter_map(|record| record.event.name).collect::<Vec<_>>();
+    let writer = open(dir.path(), Limits { linger: Duration::from_hours(1), ..limits() });
+    drop(writer.append(event("left alone")).unwrap());
+    writer.record(event("waited for")).await.unwrap();
+    assert_eq!(names(), ["left alone", "waited for"]);
+    drop(writer.append(event("last")).unwrap());
+    writer.close().await;
+    assert_eq!(names(), ["left alone", "waited for", "last"]);
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_waits_for_is_written_without_company_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = open(dir.path(), limits());
+    drop(writer.append(event("alone")).unwrap());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while records(dir.path()).len() < 2 {
+        assert!(Instant::now() < deadline, "the event was not written");
+        tokio::task::yield_now().await;
+    }
 }
