@@ -231,6 +231,8 @@ struct Worker {
 struct Batch {
     events: Vec<String>,
     answers: Vec<oneshot::Sender<Result<(), AuditError>>>,
+    /// Whether somebody waited for one of them when it was taken.
+    is_awaited: bool,
     reopen: Vec<oneshot::Sender<Result<(), AuditError>>>,
     close: Vec<oneshot::Sender<Result<(), AuditError>>>,
 }
@@ -261,7 +263,7 @@ impl Worker {
         }
         let leaves_at = Instant::now() + self.limits.linger;
         while batch.events.len() < self.limits.batch && batch.close.is_empty() {
-            let message = if batch.is_awaited() {
+            let message = if batch.is_awaited || batch.events.is_empty() {
                 self.receiver.try_recv().ok()
             } else {
                 self.receiver.recv_timeout(leaves_at.saturating_duration_since(Instant::now())).ok()
@@ -333,18 +335,17 @@ impl Worker {
 }
 
 impl Batch {
-    /// Whether somebody waits for an answer, or there is nothing to stay for.
-    fn is_awaited(&self) -> bool {
-        self.events.is_empty() || !self.reopen.is_empty() || self.answers.iter().any(|answer| !answer.is_closed())
-    }
-
     fn take(&mut self, message: Message) {
         match message {
             Message::Event { json, answer } => {
+                self.is_awaited |= !answer.is_closed();
                 self.events.push(json);
                 self.answers.push(answer);
             }
-            Message::Reopen { answer } => self.reopen.push(answer),
+            Message::Reopen { answer } => {
+                self.is_awaited = true;
+                self.reopen.push(answer);
+            }
             Message::Close { answer } => self.close.push(answer),
         }
     }
