@@ -1,0 +1,121 @@
+//! `identity_providers`: where people sign in.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A place where people sign in: exactly one of `saml` and `oidc`.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in super::super) struct FileIdp {
+    /// The name on the sign-in page; without it, the id.
+    pub(in super::super) name: Option<String>,
+    /// Sign-in by SAML 2.0.
+    pub(in super::super) saml: Option<FileSaml>,
+    /// Sign-in by OpenID Connect.
+    pub(in super::super) oidc: Option<FileOidc>,
+}
+
+/// The binding of the AuthnRequest.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in super::super) enum FileBinding {
+    /// HTTP-Redirect.
+    Redirect,
+    /// HTTP-POST.
+    Post,
+}
+
+/// A SAML 2.0 identity provider: exactly one of `metadata` and `metadata_file`.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in super::super) struct FileSaml {
+    /// The URL of its metadata, fetched at start and again before it expires.
+    #[schemars(extend("examples" = ["https://example.okta.com/app/abc123/sso/saml/metadata"]))]
+    pub(in super::super) metadata: Option<String>,
+    /// A file with its metadata.
+    pub(in super::super) metadata_file: Option<String>,
+    /// Its entity id; needed only where the metadata holds several entities.
+    pub(in super::super) entity_id: Option<String>,
+    /// The attribute that lists the person's groups (its `Name` or `FriendlyName`).
+    pub(in super::super) groups_attribute: String,
+    /// The attribute with the user name; without it, the NameID.
+    pub(in super::super) username_attribute: Option<String>,
+    /// The attribute with the e-mail address; without it, the usual names are tried.
+    pub(in super::super) email_attribute: Option<String>,
+    /// The attribute with the display name; without it, the usual names are tried.
+    pub(in super::super) name_attribute: Option<String>,
+    /// Whether AuthnRequests are signed.
+    pub(in super::super) sign_requests: bool,
+    /// How AuthnRequests travel.
+    pub(in super::super) request_binding: FileBinding,
+    /// Ask the IdP to authenticate the person again even if it has a session; refuse an answer that rests on an older sign-in.
+    pub(in super::super) force_authn: bool,
+    /// The NameID format to ask for; an answer in another one is refused. Without it, the IdP chooses.
+    #[schemars(extend("examples" = ["urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"]))]
+    pub(in super::super) name_id_format: Option<String>,
+    /// Authentication context classes to ask for, such as one that stands for multi-factor; refuse an answer that names none of them.
+    pub(in super::super) authn_context: Vec<String>,
+    /// Accept a sign-in that begins at the IdP. Such a sign-in cannot be tied to the browser that asked for it; leave it off unless you need it.
+    pub(in super::super) allow_idp_initiated: bool,
+}
+
+impl Default for FileSaml {
+    fn default() -> Self {
+        Self {
+            metadata: None,
+            metadata_file: None,
+            entity_id: None,
+            groups_attribute: "groups".to_owned(),
+            username_attribute: None,
+            email_attribute: None,
+            name_attribute: None,
+            sign_requests: true,
+            request_binding: FileBinding::Redirect,
+            force_authn: false,
+            name_id_format: None,
+            authn_context: Vec::new(),
+            allow_idp_initiated: false,
+        }
+    }
+}
+
+/// An OpenID provider.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["issuer", "client_id"]))]
+pub(in super::super) struct FileOidc {
+    /// The issuer, exactly as its discovery document says it.
+    #[schemars(required, extend("examples" = ["https://login.microsoftonline.com/TENANT/v2.0"]))]
+    pub(in super::super) issuer: Option<String>,
+    /// The client id that the provider gave to Doorward.
+    #[schemars(required)]
+    pub(in super::super) client_id: Option<String>,
+    /// The client secret; without it Doorward is a public client that relies on PKCE alone.
+    #[schemars(extend("examples" = ["${file:oidc-client-secret}"]))]
+    pub(in super::super) client_secret: Option<String>,
+    /// The scopes to ask for; `openid` must be among them.
+    pub(in super::super) scopes: Vec<String>,
+    /// The claim that lists the person's groups.
+    pub(in super::super) groups_claim: String,
+    /// The claim with the user name.
+    pub(in super::super) username_claim: String,
+    /// The claim with the e-mail address.
+    pub(in super::super) email_claim: String,
+    /// The claim with the display name.
+    pub(in super::super) name_claim: String,
+}
+
+impl Default for FileOidc {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            client_id: None,
+            client_secret: None,
+            scopes: ["openid", "email", "profile"].map(str::to_owned).to_vec(),
+            groups_claim: "groups".to_owned(),
+            username_claim: "preferred_username".to_owned(),
+            email_claim: "email".to_owned(),
+            name_claim: "name".to_owned(),
+        }
+    }
+}

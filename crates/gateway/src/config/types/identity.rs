@@ -1,0 +1,100 @@
+//! Where people sign in.
+
+use std::path::PathBuf;
+
+use oauth::Secret;
+use oauth::client::discovery::IssuerUrl;
+use saml::EntityId;
+use serde::Serialize;
+use url::Url;
+
+use super::super::ids::IdpId;
+
+/// A place where people sign in.
+#[derive(Clone, Debug)]
+pub struct IdentityProvider {
+    /// Its id, part of its URLs.
+    pub id: IdpId,
+    /// The name on the sign-in page; the id where none is given.
+    pub name: String,
+    /// SAML or OpenID Connect.
+    pub protocol: Protocol,
+}
+
+/// How an identity provider is spoken to.
+#[derive(Clone, Debug)]
+pub enum Protocol {
+    /// SAML 2.0 Web Browser SSO.
+    Saml(SamlIdp),
+    /// OpenID Connect, authorization code with PKCE.
+    Oidc(OidcIdp),
+}
+
+/// Where SAML metadata comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetadataSource {
+    /// Fetched at start and again before it expires.
+    Url(Url),
+    /// Read at start.
+    File(PathBuf),
+}
+
+/// The binding of the AuthnRequest (SAML bindings sections 3.4 and 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestBinding {
+    /// HTTP-Redirect.
+    Redirect,
+    /// HTTP-POST.
+    Post,
+}
+
+/// A SAML identity provider.
+#[derive(Clone, Debug)]
+pub struct SamlIdp {
+    /// Where its metadata comes from.
+    pub metadata: MetadataSource,
+    /// Which entity, where the metadata holds several.
+    pub entity_id: Option<EntityId>,
+    /// The attribute that lists the person's groups, by `Name` or `FriendlyName`.
+    pub groups_attribute: String,
+    /// The attribute with the user name; `None`: the NameID.
+    pub username_attribute: Option<String>,
+    /// The attribute with the e-mail address; `None`: the usual names are tried.
+    pub email_attribute: Option<String>,
+    /// The attribute with the display name; `None`: the usual names are tried.
+    pub name_attribute: Option<String>,
+    /// Whether AuthnRequests are signed.
+    pub sign_requests: bool,
+    /// The binding of the AuthnRequest.
+    pub request_binding: RequestBinding,
+    /// Ask the IdP to authenticate again even if it has a session.
+    pub force_authn: bool,
+    /// The `NameIDPolicy` format to ask for; `None`: the IdP chooses.
+    pub name_id_format: Option<String>,
+    /// `RequestedAuthnContext` class references; empty: none asked.
+    pub authn_context: Vec<String>,
+    /// Accept a response that no request of ours asked for.
+    pub allow_idp_initiated: bool,
+}
+
+/// An OpenID provider.
+#[derive(Clone, Debug)]
+pub struct OidcIdp {
+    /// The issuer, exactly as written: it is compared byte by byte.
+    pub issuer: IssuerUrl,
+    /// Our client id there.
+    pub client_id: String,
+    /// Our client secret there; `None`: a public client with PKCE only.
+    pub client_secret: Option<Secret<String>>,
+    /// The scopes to ask for; `openid` is among them.
+    pub scopes: Vec<String>,
+    /// The claim that lists the person's groups.
+    pub groups_claim: String,
+    /// The claim with the user name.
+    pub username_claim: String,
+    /// The claim with the e-mail address.
+    pub email_claim: String,
+    /// The claim with the display name.
+    pub name_claim: String,
+}
