@@ -1,0 +1,89 @@
+//! Who signed in: the claims of the ID token and of userinfo become one identity.
+
+use http::HeaderValue;
+use http::header::{ACCEPT, AUTHORIZATION};
+use oauth::Secret;
+use oauth::client::discovery::ProviderMetadata;
+use oauth::client::groups::groups;
+use oauth::client::id_token::IdTokenClaims;
+use oauth::client::token::TokenResponse;
+use oauth::client::userinfo::parse_userinfo;
+use serde_json::{Map, Value};
+use store::IdpSession;
+
+use super::super::error::LoginError;
+use super::super::provision::VerifiedIdentity;
+use super::token::sensitive;
+use crate::app::App;
+use crate::config::{IdentityProvider, OidcIdp};
+use crate::outbound::FetchRequest;
+
+/// The ID token's claims, completed by userinfo where they say nothing about groups.
+pub(super) async fn identify(
+    app: &App,
+    idp: &IdentityProvider,
+    settings: &OidcIdp,
+    metadata: &ProviderMetadata,
+    tokens: &TokenResponse,
+    id_token: IdTokenClaims,
+) -> Result<VerifiedIdentity, LoginError> {
+    let mut claims = id_token.claims;
+    let mut found = groups(&claims, &settings.groups_claim)?;
+    if found.is_none()
+        && let Some(endpoint) = &metadata.userinfo_endpoint
+    {
+        let more = userinfo(app, endpoint.clone(), &tokens.access_token, &id_token.subject).await?;
+        found = groups(&more, &settings.groups_claim)?;
+        complete(&mut claims, more);
+    }
+    let text = |claim: &str| text(&claims, claim);
+    Ok(VerifiedIdentity {
+        idp: idp.id.clone(),
+        issuer: settings.issuer.to_string(),
+        subject: id_token.subject.clone(),
+        username: text(&settings.username_claim),
+        email: text(&settings.email_claim),
+        display_name: text(&settings.name_claim),
+        groups: found.unwrap_or_default(),
+        authn_instant: id_token.auth_time.unwrap_or_else(|| app.clock.now()),
+        must_be_fresh: false,
+        acr: id_token.acr,
+        idp_session: IdpSession { sid: id_token.sid, id_token_hint: Some(tokens.id_token.expose().clone()), ..IdpSession::default() },
+        ends_at: None,
+    })
+}
+
+async fn userinfo(app: &App, endpoint: url::Url, access_token: &Secret<String>, subject: &str) -> Result<Map<String, Value>, LoginError> {
+    let mut fetch = FetchRequest::get(endpoint);
+    fetch.headers.insert(AUTHORIZATION, sensitive(&Secret::new(format!("Bearer {}", access_token.expose())))?);
+    fetch.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let answer = app.outbound.fetch(fetch).await?;
+    Ok(parse_userinfo(answer.status.as_u16(), &answer.body, subject)?)
+}
+
+/// The claim that an IdP may take back: a person who types in somebody else's address gets nobody's roles.
+const EMAIL: &str = "email";
+/// The statements about it: OpenID Connect Core section 5.1, and Microsoft Entra ID's word for the same.
+const EMAIL_STATEMENTS: [&str; 2] = ["email_verified", "xms_edov"];
+
+/// A claim that is a non-empty string; every other shape is as good as none, for names are only shown and matched. So is an
+/// e-mail address of which the IdP says that nobody has verified it, whichever of our settings asks for it.
+fn text(claims: &Map<String, Value>, claim: &str) -> Option<String> {
+    let denied =
+        |marker: &str| claims.get(marker).is_some_and(|value| *value != Value::Bool(true) && value != "true" && value != "1" && value != 1);
+    if claim == EMAIL && EMAIL_STATEMENTS.into_iter().any(denied) {
+        return None;
+    }
+    claims.get(claim).and_then(Value::as_str).filter(|value| !value.is_empty()).map(str::to_owned)
+}
+
+/// Adds what userinfo says; what the signed token says stands.
+fn complete(claims: &mut Map<String, Value>, userinfo: Map<String, Value>) {
+    if !claims.contains_key(EMAIL) {
+        // A statement about an address goes with that address.
+        claims.retain(|name, _| !EMAIL_STATEMENTS.contains(&name.as_str()));
+    }
+    for (name, value) in userinfo {
+        claims.entry(name).or_insert(value);
+    }
+}
