@@ -90,8 +90,25 @@ impl IdpMetadata {
 
     /// The sign-in address with that binding, or the first one there is.
     pub fn sso_endpoint(&self, preferred: Binding) -> Option<&Endpoint> {
-        self.sso.iter().find(|endpoint| endpoint.binding == preferred).or_else(|| self.sso.first())
+        with_binding(&self.sso, preferred)
     }
+
+    /// The single logout address with that binding, or the first one there is; none if it offers no single logout by the
+    /// bindings that are supported.
+    pub fn slo_endpoint(&self, preferred: Binding) -> Option<&Endpoint> {
+        with_binding(&self.slo, preferred)
+    }
+}
+
+impl Endpoint {
+    /// Where responses go (SAML metadata 2.2.2): the `ResponseLocation`, or the address itself.
+    pub fn for_responses(&self) -> &Url {
+        self.response_location.as_ref().unwrap_or(&self.location)
+    }
+}
+
+fn with_binding(endpoints: &[Endpoint], preferred: Binding) -> Option<&Endpoint> {
+    endpoints.iter().find(|endpoint| endpoint.binding == preferred).or_else(|| endpoints.first())
 }
 
 /// The identity provider role of an entity, if it speaks SAML 2.0 (SAML metadata 2.4.1, 2.4.3).

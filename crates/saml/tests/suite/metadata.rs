@@ -54,6 +54,39 @@ fn the_metadata_of_every_captured_identity_provider_is_read() {
 }
 
 #[test]
+fn where_single_logout_messages_go() {
+    let (redirect, post) = (Binding::Redirect, Binding::Post);
+    for (idp, preferred, expected) in [
+        (
+            "lemonldap",
+            redirect,
+            Some((redirect, "http://auth.example.com:8082/saml/singleLogout", "http://auth.example.com:8082/saml/singleLogoutReturn")),
+        ),
+        (
+            "lemonldap",
+            post,
+            Some((post, "http://auth.example.com:8082/saml/singleLogout", "http://auth.example.com:8082/saml/singleLogoutReturn")),
+        ),
+        // Asked for POST, it has Redirect only, and no other address for responses.
+        (
+            "simplesamlphp",
+            post,
+            Some((
+                redirect,
+                "http://127.0.0.1:8081/simplesaml/saml2/idp/SingleLogoutService.php",
+                "http://127.0.0.1:8081/simplesaml/saml2/idp/SingleLogoutService.php",
+            )),
+        ),
+        ("pysaml2", redirect, None),
+    ] {
+        let metadata = code(&read(&format!("captures/{idp}/idp-metadata.xml")), None).unwrap();
+        let endpoint = metadata.slo_endpoint(preferred);
+        let found = endpoint.map(|endpoint| (endpoint.binding, endpoint.location.as_str(), endpoint.for_responses().as_str()));
+        assert_eq!(found, expected, "{idp}");
+    }
+}
+
+#[test]
 fn metadata_that_must_not_be_trusted_is_refused() {
     let certificate = genuine().split("X509Certificate>").nth(1).unwrap().trim_end_matches("</ds:").to_owned();
     let weak: String = read("keys/weak.crt").lines().filter(|line| !line.starts_with("-----")).collect();
