@@ -17,6 +17,7 @@ use store::{Location, SealingKey, Store, StoreError};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
+use crate::admin::{self, SocketError};
 use crate::audit::{self, AuditError, Event, Kind};
 use crate::clock::Clock;
 use crate::config::{Config, MasterKeyError, ProblemKind, UpstreamId};
@@ -57,6 +58,8 @@ pub struct App {
     pub random: Random,
     /// What the proxy remembers between requests.
     pub proxy: proxy::State,
+    /// When it started.
+    pub started: jiff::Timestamp,
 }
 
 /// How handlers hold the [`App`].
@@ -110,6 +113,9 @@ pub enum StartError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// The socket for administrators cannot be opened.
+    #[error(transparent)]
+    Admin(#[from] SocketError),
 }
 
 impl StartError {
@@ -126,6 +132,7 @@ impl StartError {
             Self::TlsFile { .. } => ProblemKind::FileUnreadable.code(),
             Self::Tls(error) => error.code(),
             Self::Listen { .. } => "edge.cannot_listen",
+            Self::Admin(error) => error.code(),
         }
     }
 
@@ -134,6 +141,7 @@ impl StartError {
         match self {
             Self::MasterKey(_) | Self::Policy(_) | Self::TlsFile { .. } | Self::Tls(_) => true,
             Self::Store(error) => matches!(error, StoreError::WrongMasterKey { .. }),
+            Self::Admin(error) => matches!(error, SocketError::PathTooLong { .. }),
             Self::DataDir { .. } | Self::Audit(_) | Self::Keys(_) | Self::Outbound(_) | Self::Listen { .. } => false,
         }
     }
@@ -156,27 +164,38 @@ impl App {
         audit.record(configuration_loaded(&config, runtime.policies.fingerprint(), clock.now())).await?;
         let outbound = Outbound::new()?;
         let (runtime, login, proxy) = (ArcSwap::from_pointee(runtime), login::State::default(), proxy::State::default());
-        let app = Arc::new(Self { config, runtime, store, audit, keys, login, proxy, outbound, clock, random: Random });
+        let started = clock.now();
+        let app = Arc::new(Self { config, runtime, store, audit, keys, login, proxy, outbound, clock, random: Random, started });
         login::spawn_refresh(&app);
         housekeeping::spawn(&app);
         Ok(app)
     }
 }
 
-/// Which configuration and which policies hold from here on; secrets are hidden before the fingerprint is taken.
+/// Which configuration and which policies hold from here on.
 fn configuration_loaded(config: &Config, policies: &str, now: jiff::Timestamp) -> Event {
+    Event::new(Kind::ConfigLoaded, now)
+        .with_detail("version", env!("CARGO_PKG_VERSION"))
+        .with_detail("file", file_of(config).unwrap_or_else(|| "(given as text)".to_owned()))
+        .with_detail("configuration", fingerprint(config))
+        .with_detail("policies", policies)
+}
+
+/// The SHA-256 of the configuration in force; secrets are hidden before it is taken.
+pub(crate) fn fingerprint(config: &Config) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, config.effective().to_string().as_bytes());
     let mut fingerprint = String::with_capacity(64);
     for byte in digest.as_ref() {
         // Writing to a String cannot fail.
         let _ = write!(fingerprint, "{byte:02x}");
     }
+    fingerprint
+}
+
+/// The whole path of the configuration file, if it is not given as text.
+pub(crate) fn file_of(config: &Config) -> Option<String> {
     let file = config.file.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
-    Event::new(Kind::ConfigLoaded, now)
-        .with_detail("version", env!("CARGO_PKG_VERSION"))
-        .with_detail("file", file.map_or_else(|| "(given as text)".to_owned(), |file| file.display().to_string()))
-        .with_detail("configuration", fingerprint)
-        .with_detail("policies", policies)
+    file.map(|file| file.display().to_string())
 }
 
 /// Makes a folder that only this user can read, where it is not there yet.
@@ -197,6 +216,7 @@ pub async fn listen(config: &Config) -> Result<TcpListener, StartError> {
 /// Serves `app` on `listener` until `shutdown` is ready, then drains.
 pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
     let settings = listener_settings(&app.config)?;
+    let admin = admin::Server::start(&app).await?;
     announce(&app.config, &listener);
     let router = routes::router(Arc::clone(&app));
     let shared = Arc::clone(&app);
@@ -213,6 +233,7 @@ pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<
         }
     };
     listener::serve(listener, settings, handler, shutdown).await;
+    admin.stop().await;
     app.proxy.close().await;
     app.audit.close().await;
     app.store.close().await;

@@ -1,8 +1,9 @@
 //! Everything of Doorward that listens, calls out or renders.
 //!
 //! ARCHITECTURE.md tells how one call and one sign-in travel through these modules. The surfaces `login`,
-//! `authserver` and `proxy` never import each other: they meet in the store and in the modules below.
+//! `authserver`, `proxy` and `admin` never import each other: they meet in the store and in the modules below.
 
+pub mod admin;
 pub mod app;
 pub mod audit;
 pub mod authserver;

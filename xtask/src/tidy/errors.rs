@@ -4,8 +4,23 @@ use std::collections::BTreeMap;
 
 use super::{File, Findings, Tree};
 
-const NAMESPACES: [&str; 14] =
-    ["saml", "oauth", "oidc", "mcp", "policy", "store", "login", "authserver", "proxy", "audit", "config", "edge", "outbound", "dev"];
+const NAMESPACES: [&str; 15] = [
+    "saml",
+    "oauth",
+    "oidc",
+    "mcp",
+    "policy",
+    "store",
+    "login",
+    "authserver",
+    "proxy",
+    "audit",
+    "admin",
+    "config",
+    "edge",
+    "outbound",
+    "dev",
+];
 const PAGES: &str = "docs/errors/";
 
 /// Compares the sources with the folder of pages, and each page with its shape.

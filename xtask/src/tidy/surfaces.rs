@@ -3,7 +3,7 @@
 use super::{File, Findings, Tree};
 
 /// The surfaces of the gateway. They meet in stored rows and redirects, never in a call.
-const SURFACES: [&str; 3] = ["login", "authserver", "proxy"];
+const SURFACES: [&str; 4] = ["login", "authserver", "proxy", "admin"];
 
 /// Who may open a connection, and what that looks like in the source.
 const OPENS: [&str; 3] = ["TcpStream::connect", "HttpConnector::new", "legacy::Client::builder"];

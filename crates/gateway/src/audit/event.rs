@@ -49,6 +49,10 @@ pub enum Kind {
     Call,
     /// How a permitted call ended; `call` names its event.
     CallOutcome,
+    /// An administrator asked for something over the admin socket: written before it is done.
+    AdminAct,
+    /// What an administrator asked for was not done; `call` names the event of the request.
+    AdminActFailed,
     /// A configuration took effect.
     ConfigLoaded,
     /// Any other request was refused.

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use devkit::loopback;
 use store::StoreError;
 
-use super::{EXIT_CONFIG, EXIT_USAGE};
+use super::admin::CallError;
+use super::{EXIT_CONFIG, EXIT_UNREACHABLE, EXIT_USAGE};
+use crate::admin::SocketError;
 use crate::app::StartError;
 use crate::audit::AuditError;
 
@@ -41,15 +43,23 @@ fn line(error: &anyhow::Error) -> String {
     text
 }
 
-fn code(error: &anyhow::Error) -> Option<&'static str> {
+fn code(error: &anyhow::Error) -> Option<&str> {
     None.or_else(|| error.downcast_ref::<StartError>().map(StartError::code))
         .or_else(|| error.downcast_ref::<AuditError>().map(AuditError::code))
         .or_else(|| error.downcast_ref::<loopback::StartError>().map(loopback::StartError::code))
+        .or_else(|| error.downcast_ref::<CallError>().and_then(CallError::code))
 }
 
 fn status(error: &anyhow::Error) -> u8 {
     if error.is::<Usage>() {
         return EXIT_USAGE;
+    }
+    if let Some(error) = error.downcast_ref::<CallError>() {
+        return match error {
+            CallError::Configuration(_) => EXIT_CONFIG,
+            CallError::Refused { .. } => 1,
+            CallError::NotRunning { .. } | CallError::NotPermitted { .. } | CallError::Broken { .. } => EXIT_UNREACHABLE,
+        };
     }
     match error.downcast_ref::<StartError>() {
         Some(error) if error.is_configuration() => EXIT_CONFIG,
@@ -93,7 +103,17 @@ fn start_advice(error: &StartError) -> Option<&'static str> {
         }
         StartError::Audit(_) => Some("the user who runs Doorward must be able to write `audit.dir`"),
         StartError::Store(error) => store_advice(error),
+        StartError::Admin(error) => Some(admin_advice(error)),
         StartError::MasterKey(_) | StartError::Keys(_) | StartError::Outbound(_) | StartError::Policy(_) => None,
+    }
+}
+
+fn admin_advice(error: &SocketError) -> &'static str {
+    match error {
+        SocketError::PathTooLong { .. } => "give `data_dir` in the configuration a shorter path",
+        SocketError::InUse { .. } => "stop the other process, or give this one a `data_dir` of its own in the configuration",
+        SocketError::NotASocket { .. } => "move that file away",
+        SocketError::Open { .. } => "the user who runs Doorward must be able to write `data_dir`, on a file system that has sockets",
     }
 }
 

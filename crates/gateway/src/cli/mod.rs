@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Exit status: 0 done, 1 failed or refused, 2 usage,
 //! 3 configuration invalid, 4 unreachable.
 
+mod admin;
 mod audit;
 mod config;
 mod dev;
@@ -12,6 +13,7 @@ mod logging;
 mod policy;
 mod saml_inspect;
 mod serve;
+mod status;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,9 @@ pub const EXIT_USAGE: u8 = 2;
 
 /// Exit status of an invalid configuration.
 pub const EXIT_CONFIG: u8 = 3;
+
+/// Exit status when the gateway, or another server, cannot be reached.
+pub const EXIT_UNREACHABLE: u8 = 4;
 
 /// What `--help` says about the exit status.
 const EXIT_HELP: &str = "Exit status: 0 done, 1 failed or refused, 2 wrong arguments, 3 configuration invalid, 4 unreachable.
@@ -47,6 +52,8 @@ struct Arguments {
 enum Command {
     /// Run the gateway.
     Serve(serve::Args),
+    /// Ask the running gateway how it is.
+    Status(status::Args),
     /// Write a starting configuration, a master key and the schema for editors.
     Init(init::Args),
     /// Check, describe or show the configuration.
@@ -80,6 +87,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Policy(args) => policy::run(&args),

@@ -36,6 +36,23 @@ fn a_failure_is_one_line_with_advice_and_code() {
              as the user that runs Doorward [audit.unreadable]",
             1,
         ),
+        (
+            CallError::NotRunning { socket: "/data/admin.sock".into(), source: io::ErrorKind::NotFound.into() }.into(),
+            "no gateway answers on /data/admin.sock: entity not found; start it with `doorward serve`, or name its data folder with \
+             --data-dir",
+            EXIT_UNREACHABLE,
+        ),
+        (
+            CallError::NotPermitted { socket: "/data/admin.sock".into(), source: denied() }.into(),
+            "you may not use /data/admin.sock: permission denied; run this command as the user that runs Doorward, or as root: sudo -u \
+             USER doorward …",
+            EXIT_UNREACHABLE,
+        ),
+        (
+            CallError::Refused { code: "admin.path_unknown".to_owned(), message: "no such path".to_owned() }.into(),
+            "no such path [admin.path_unknown]",
+            1,
+        ),
     ];
     for (error, expected, exit) in cases {
         assert_eq!(line(&error), expected);

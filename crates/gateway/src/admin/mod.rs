@@ -1,0 +1,40 @@
+//! The surface for administrators: HTTP/1 and JSON on a Unix socket in the data folder, never on the network.
+//!
+//! Owns `{data_dir}/admin.sock`, its one router and the record of what was done over it. Flow of a request: [`socket`] (the
+//! file and its mode), [`connection`] (deadlines, who is at the other end), [`record`] (the audit trail), then the handler
+//! of its area, one file each. The other end is `doorward`'s own command line (`cli::admin`).
+//!
+//! Invariants: nobody but the user that Doorward runs as, and root, is served; an act (any method but GET) is in the audit
+//! trail, with who did it, before it begins; every reply is JSON, an error `{"code", "message"}`. This surface imports no
+//! other one: what it has to tell them goes through the store and the modules that all of them may use.
+
+mod connection;
+mod error;
+mod operator;
+mod record;
+mod socket;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use axum::routing::get;
+use axum::{Router, middleware};
+
+use crate::app::SharedApp;
+
+pub use connection::Server;
+pub use error::{AdminError, SocketError};
+pub use operator::Operator;
+pub use record::Body;
+pub use socket::{SOCKET_FILE, path_in};
+pub(crate) use status::Status;
+
+/// Every route of the administrators. An area is a file beside this one and adds its routes here.
+fn router(app: SharedApp) -> Router {
+    Router::new()
+        .route("/status", get(status::get))
+        .fallback(error::path_unknown)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), record::around))
+        .with_state(app)
+}
