@@ -86,12 +86,19 @@ fn where_single_logout_messages_go() {
     }
 }
 
-#[test]
-fn metadata_that_must_not_be_trusted_is_refused() {
+/// An attack by metadata: its name, the document, the entity wanted, the code.
+type Untrusted = (&'static str, String, Option<&'static str>, &'static str);
+
+/// How many attacks by metadata there are.
+pub(crate) fn refused() -> usize {
+    untrusted().len() + unusual().len()
+}
+
+fn untrusted() -> Vec<Untrusted> {
     let certificate = genuine().split("X509Certificate>").nth(1).unwrap().trim_end_matches("</ds:").to_owned();
     let weak: String = read("keys/weak.crt").lines().filter(|line| !line.starts_with("-----")).collect();
     let twice = aggregate("", &[entity("https://a.test"), entity("https://a.test")]);
-    let cases: Vec<(&str, String, Option<&str>, &str)> = vec![
+    vec![
         ("no signing certificate", genuine().replace("use=\"signing\"", "use=\"encryption\""), None, "saml.metadata_no_signing_key"),
         ("an RSA key of 1024 bits", genuine().replace(&certificate, &weak), None, "saml.metadata_no_signing_key"),
         ("a certificate that is none", genuine().replace(&certificate, "AAAA"), None, "saml.metadata_certificate_invalid"),
@@ -150,8 +157,86 @@ fn metadata_that_must_not_be_trusted_is_refused() {
         ),
         ("a web page", "<html><body>Sign in</body></html>".to_owned(), None, "saml.metadata_not_saml"),
         ("nothing", String::new(), None, "saml.xml_malformed"),
-    ];
-    for (name, xml, want, expected) in cases {
+    ]
+}
+
+/// Documents that are not what they seem, or cost too much.
+fn unusual() -> Vec<Untrusted> {
+    let nested = format!("<md:EntitiesDescriptor validUntil=\"2026-11-01T00:00:00Z\">{}</md:EntitiesDescriptor>", entity("https://a.test"));
+    let twice_deep = aggregate("", &[nested.replace(" validUntil=\"2026-11-01T00:00:00Z\"", ""), entity("https://a.test")]);
+    let key_name = "<ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:KeyName>key</ds:KeyName></ds:KeyInfo>";
+    let key_info = element_of(&genuine(), "ds:KeyInfo");
+    let attributes = (0..80_000).fold(String::new(), |text, number| text + &format!(" a{number}=\"\""));
+    vec![
+        (
+            "past validUntil of a group inside",
+            aggregate(" validUntil=\"2027-01-01T00:00:00Z\"", &[nested]),
+            Some("https://a.test"),
+            "saml.metadata_expired",
+        ),
+        (
+            "past validUntil of the role",
+            genuine().replace("<md:IDPSSODescriptor ", "<md:IDPSSODescriptor validUntil=\"2026-11-20T09:00:00Z\" "),
+            None,
+            "saml.metadata_expired",
+        ),
+        ("the same entity twice, once in a group", twice_deep, Some("https://a.test"), "saml.metadata_duplicate_entity"),
+        (
+            "an entity whose name begins like the wanted one",
+            aggregate("", &[entity("https://a.test.evil")]),
+            Some("https://a.test"),
+            "saml.metadata_no_identity_provider",
+        ),
+        (
+            "an entity of another case",
+            aggregate("", &[entity("https://A.test")]),
+            Some("https://a.test"),
+            "saml.metadata_no_identity_provider",
+        ),
+        ("a key by its name alone", genuine().replace(&key_info, key_name), None, "saml.metadata_no_signing_key"),
+        ("a use that nobody knows", genuine().replace("use=\"signing\"", "use=\"Signing\""), None, "saml.metadata_no_signing_key"),
+        (
+            "a key outside of the role",
+            genuine()
+                .replace("<md:KeyDescriptor", "<md:Extensions><md:KeyDescriptor")
+                .replace("</md:KeyDescriptor>", "</md:KeyDescriptor></md:Extensions>"),
+            None,
+            "saml.metadata_no_signing_key",
+        ),
+        (
+            "entityID in a namespace",
+            genuine().replace(" entityID=", " xmlns:e=\"urn:e\" e:entityID="),
+            None,
+            "saml.metadata_entity_id_invalid",
+        ),
+        ("entityID as a declaration", genuine().replace(" entityID=", " xmlns:entityID="), None, "saml.metadata_entity_id_invalid"),
+        ("elements of another namespace", genuine().replace("SAML:2.0:metadata", "SAML:2.0:metadatA"), None, "saml.metadata_not_saml"),
+        (
+            "an address without a host",
+            genuine().replace("Location=\"http://127.0.0.1:8081", "Location=\"mailto:"),
+            None,
+            "saml.metadata_location_invalid",
+        ),
+        ("an address of a file", genuine().replace("Location=\"http://", "Location=\"file://"), None, "saml.metadata_location_invalid"),
+        (
+            "eighty thousand attributes",
+            genuine().replace("<md:KeyDescriptor ", &format!("<md:KeyDescriptor{attributes} ")),
+            None,
+            "saml.too_many_attributes",
+        ),
+        ("ten thousand levels", aggregate("", &["<md:EntitiesDescriptor>".repeat(10_000)]), None, "saml.too_deep"),
+        (
+            "entities of entities",
+            format!("<!DOCTYPE l [<!ENTITY a \"lol\"><!ENTITY b \"&a;&a;\">]>{}", entity("&b;")),
+            None,
+            "saml.dtd_forbidden",
+        ),
+    ]
+}
+
+#[test]
+fn metadata_that_must_not_be_trusted_is_refused() {
+    for (name, xml, want, expected) in untrusted().into_iter().chain(unusual()) {
         assert_eq!(code(&xml, want).map(|metadata| metadata.entity_id.to_string()), Err(expected), "{name}");
     }
 }

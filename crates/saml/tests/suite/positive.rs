@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use saml::idp::Signing;
 
-use crate::attacks::{encrypted, encrypted_text, standalone, unsolicited};
+use crate::attacks::{cbc, encrypted, encrypted_text, standalone, unsolicited};
 use crate::setup::Setup;
 use crate::signer::{EXC, Key, Style};
 
@@ -67,11 +67,18 @@ const POSITIVES: &[Positive] = &[
     ("encrypted, the response signed", || encrypted(Signing::Response, "idp"), "alice"),
     ("encrypted, both signed", || encrypted(Signing::Both, "idp"), "alice"),
     ("encrypted text of another writer", || encrypted_text(&standalone_signed()), "alice"),
+    ("encrypted with CBC in a signed response", || cbc(&standalone_unsigned()), "alice"),
+    ("encrypted with CBC, the assertion signed as well", || cbc(&standalone_signed()), "alice"),
     ("ECDSA P-256", || ecdsa("P-256"), "alice"),
     ("ECDSA P-384", || ecdsa("P-384"), "alice"),
 ];
 
 const OTHER_CONFIRMATION: &str = r#"<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="2026-11-20T09:05:00Z" Recipient="https://other.test/acs"/></saml:SubjectConfirmation>"#;
+
+/// How many forms there are.
+pub(crate) fn count() -> usize {
+    POSITIVES.len()
+}
 
 #[test]
 fn every_careful_form_is_accepted() {
@@ -154,6 +161,10 @@ fn unsigned_change(from: &str, to: &str) -> Setup {
     let mut setup = Setup::fresh().sign("_a");
     setup.replace_first(from, to);
     setup
+}
+
+fn standalone_unsigned() -> String {
+    standalone(&Setup::fresh().element("saml:Assertion")).replace("{SIG:_a}", "")
 }
 
 fn standalone_signed() -> String {

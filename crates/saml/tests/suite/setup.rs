@@ -125,7 +125,7 @@ impl Setup {
 }
 
 /// A response of our own making, for what no capture shows. `{SIG:_r}` and `{SIG:_a}` are the places of signatures.
-const FRESH: &str = r#"<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_r" Version="2.0" IssueInstant="2026-11-20T09:00:00Z" Destination="https://gw.test/acs" InResponseTo="_request"><saml:Issuer>http://127.0.0.1:7001/idp</saml:Issuer>{SIG:_r}<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status><saml:Assertion ID="_a" Version="2.0" IssueInstant="2026-11-20T09:00:00Z"><saml:Issuer>http://127.0.0.1:7001/idp</saml:Issuer>{SIG:_a}<saml:Subject><saml:NameID>alice</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="2026-11-20T09:05:00Z" Recipient="https://gw.test/acs" InResponseTo="_request"/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="2026-11-20T08:59:30Z" NotOnOrAfter="2026-11-20T09:05:00Z"><saml:AudienceRestriction><saml:Audience>https://gw.test/sp</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="2026-11-20T09:00:00Z" SessionIndex="_s"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement><saml:Attribute Name="groups"><saml:AttributeValue>sre</saml:AttributeValue></saml:Attribute></saml:AttributeStatement></saml:Assertion></samlp:Response>"#;
+const FRESH: &str = include_str!("../../testdata/fresh.xml");
 
 impl Setup {
     /// A fresh response, not signed yet, of the identity provider whose key the test signer has.

@@ -63,25 +63,31 @@ impl Default for Style {
 
 /// Signs the element of that ID where the message says `{SIG:id}`.
 pub(crate) fn sign(xml: &str, id: &str, style: &Style) -> String {
+    try_sign(xml, id, style).unwrap_or_else(|| panic!("{id} cannot be signed where {{SIG:{id}}} stands"))
+}
+
+/// As [`sign`]; `None` where there is no such place or element.
+pub(crate) fn try_sign(xml: &str, id: &str, style: &Style) -> Option<String> {
     let place = format!("{{SIG:{id}}}");
-    assert!(xml.contains(&place), "no place for the signature of {id}");
-    let unsigned = xml.replace(&place, "");
+    let unsigned = xml.contains(&place).then(|| xml.replace(&place, ""))?;
     let prefixes: Vec<&str> = style.prefixes.map(|list| list.split(' ').collect()).unwrap_or_default();
-    let digest = style.digest.clone().unwrap_or_else(|| {
-        let document = uppsala::parse(&unsigned).unwrap();
-        let element = find(&document, |name, document, node| name != "Signature" && document.get_attribute(node, "ID") == Some(id));
-        STANDARD.encode(digest(digest_algorithm(style.digest_method), &canonical(&document, element, &prefixes)))
-    });
+    let digest = if let Some(digest) = &style.digest {
+        digest.clone()
+    } else {
+        let document = uppsala::parse(&unsigned).ok()?;
+        let element = find(&document, |name, document, node| name != "Signature" && document.get_attribute(node, "ID") == Some(id))?;
+        STANDARD.encode(digest(digest_algorithm(style.digest_method), &canonical(&document, element, &prefixes)?))
+    };
     let signature = |value: &str| {
         let info = signed_info(id, &digest, style);
         format!(r#"<ds:Signature xmlns:ds="{DS}">{info}<ds:SignatureValue>{value}</ds:SignatureValue>{}</ds:Signature>"#, style.tail)
     };
     let draft = xml.replace(&place, &signature(""));
-    let document = uppsala::parse(&draft).unwrap();
+    let document = uppsala::parse(&draft).ok()?;
     let uri = format!("#{id}");
-    let reference = find(&document, |name, document, node| name == "Reference" && document.get_attribute(node, "URI") == Some(&uri));
-    let message = canonical(&document, document.parent(reference).unwrap(), &prefixes);
-    xml.replace(&place, &signature(&STANDARD.encode(style.sign(&message))))
+    let reference = find(&document, |name, document, node| name == "Reference" && document.get_attribute(node, "URI") == Some(&uri))?;
+    let message = canonical(&document, document.parent(reference)?, &prefixes)?;
+    Some(xml.replace(&place, &signature(&STANDARD.encode(style.sign(&message)))))
 }
 
 fn signed_info(id: &str, digest: &str, style: &Style) -> String {
@@ -125,15 +131,14 @@ fn digest_algorithm(uri: &str) -> &'static digest::Algorithm {
     }
 }
 
-fn canonical(document: &Document<'_>, apex: NodeId, prefixes: &[&str]) -> Vec<u8> {
+fn canonical(document: &Document<'_>, apex: NodeId, prefixes: &[&str]) -> Option<Vec<u8>> {
     let set = NodeSet::tree_without_comments(apex, document);
-    canonicalize_doc(document, C14nMode::Exclusive, Some(&set), prefixes).unwrap()
+    canonicalize_doc(document, C14nMode::Exclusive, Some(&set), prefixes).ok()
 }
 
-fn find(document: &Document<'_>, wanted: impl Fn(&str, &Document<'_>, NodeId) -> bool) -> NodeId {
+fn find(document: &Document<'_>, wanted: impl Fn(&str, &Document<'_>, NodeId) -> bool) -> Option<NodeId> {
     (0..usize::MAX)
         .map(NodeId::new)
         .take_while(|id| document.node_kind(*id).is_some())
         .find(|id| document.element(*id).is_some_and(|element| wanted(&element.name.local_name, document, *id)))
-        .expect("no such element")
 }
