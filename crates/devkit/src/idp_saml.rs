@@ -85,7 +85,7 @@ fn router(provider: SharedProvider) -> Router {
 }
 
 async fn metadata(State(provider): State<SharedProvider>) -> Response {
-    let document = metadata_xml(&provider.entity_id, &provider.sso_url, &provider.key);
+    let document = metadata_xml(&provider.entity_id, &provider.sso_url, None, &provider.key);
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/samlmetadata+xml"))], document).into_response()
 }
 

@@ -9,6 +9,8 @@
 //! 5. `decrypt`: an encrypted assertion becomes a second document that passes 1, 2 and 4 again;
 //! 6. `profile`: the Web Browser SSO profile, read from nodes that a verified signature covers.
 //!
+//! Single logout takes the same way with other shapes: see [`logout`].
+//!
 //! # Invariants
 //! - No clock, no randomness, no file and no socket: `now` and random bytes are arguments.
 //! - The profile takes a `Signed` node, and only `signature` makes one: nothing is read that no signature covers.
@@ -26,9 +28,11 @@ mod inspect;
 mod instant;
 mod keys;
 mod limits;
+pub mod logout;
 mod metadata;
 mod names;
 mod profile;
+mod query;
 pub mod redirect;
 mod request;
 mod response;

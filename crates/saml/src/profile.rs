@@ -3,8 +3,8 @@
 //! Attributes of the Response may stand outside every signature, when only the assertion is signed: they can make a
 //! response be refused, and nothing of them ends up in the result.
 
-mod clock;
-mod statements;
+pub(crate) mod clock;
+pub(crate) mod statements;
 
 use jiff::Timestamp;
 

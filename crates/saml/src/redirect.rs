@@ -122,6 +122,23 @@ pub fn parse(
     Ok(RedirectMessage { xml, relay_state })
 }
 
+/// Which message a query has. Nothing is decoded but the names of the parameters.
+pub fn which(query: &str) -> Result<Parameter, RedirectError> {
+    let raw = RawQuery::split(query)?;
+    match (raw.request, raw.response) {
+        (Some(_), Some(_)) => Err(RedirectError::TwoMessages),
+        (Some(_), None) => Ok(Parameter::Request),
+        (None, Some(_)) => Ok(Parameter::Response),
+        (None, None) => Err(RedirectError::Missing { parameter: "SAMLRequest or SAMLResponse" }),
+    }
+}
+
+/// The relay state of a query whose signature nobody has looked at: enough to find out what the message may answer.
+pub fn relay_state(query: &str) -> Result<Option<String>, RedirectError> {
+    let raw = RawQuery::split(query)?;
+    raw.relay_state.map(|value| percent_decode(value).ok_or(RedirectError::Encoding { parameter: "RelayState" })).transpose()
+}
+
 /// The parameters of the binding as they came, undecoded.
 #[derive(Default)]
 struct RawQuery<'q> {

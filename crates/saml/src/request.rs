@@ -1,19 +1,17 @@
 //! Authentication requests (SAML core 3.4.1), by Redirect (bindings 3.4) and POST (bindings 3.5).
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
 use jiff::Timestamp;
 use url::Url;
 
-use crate::encoding::{encode_base64, escape_xml, percent_encode};
+use crate::encoding::{encode_base64, escape_xml};
 use crate::error::RequestError;
 use crate::instant;
 use crate::keys::hex;
-use crate::names::{BINDING_POST, RSA_SHA256, SAML, SAMLP};
-use crate::sign::{sign_bytes, sign_enveloped};
+use crate::names::{BINDING_POST, SAML, SAMLP};
+use crate::query;
+use crate::sign::sign_enveloped;
 use crate::sp::ServiceProvider;
 
 /// A request to sign a person in.
@@ -64,27 +62,9 @@ impl AuthnRequest {
     pub fn redirect_url(&self, sp: &ServiceProvider, relay_state: &str, sign: bool) -> Result<Url, RequestError> {
         check_relay_state(relay_state)?;
         let (before, after) = self.xml(sp)?;
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-        let deflated =
-            encoder.write_all([before, after].concat().as_bytes()).and_then(|()| encoder.finish()).map_err(|_| RequestError::Signing)?;
-        let mut query = format!("SAMLRequest={}", percent_encode(&encode_base64(&deflated)));
-        if !relay_state.is_empty() {
-            query.push_str("&RelayState=");
-            query.push_str(&percent_encode(relay_state));
-        }
-        if sign {
-            let key = sp.signing_key().ok_or(RequestError::NoKey)?;
-            query.push_str("&SigAlg=");
-            query.push_str(&percent_encode(RSA_SHA256));
-            // Bindings 3.4.4.1: the signature is over the query exactly as it is sent.
-            let signature = encode_base64(&sign_bytes(query.as_bytes(), key)?);
-            query.push_str("&Signature=");
-            query.push_str(&percent_encode(&signature));
-        }
-        let mut url = self.destination.clone();
-        let whole = url.query().filter(|own| !own.is_empty()).map(|own| format!("{own}&{query}")).unwrap_or(query);
-        url.set_query(Some(&whole));
-        Ok(url)
+        let key = if sign { Some(sp.signing_key().ok_or(RequestError::NoKey)?) } else { None };
+        let relay_state = Some(relay_state).filter(|state| !state.is_empty());
+        query::address(&self.destination, "SAMLRequest", &[before, after].concat(), relay_state, key)
     }
 
     /// The form to have the browser post. With `sign`, the request carries an enveloped signature of the first key.
@@ -131,6 +111,6 @@ impl AuthnRequest {
 }
 
 /// Bindings 3.4.3 and 3.5.3.
-fn check_relay_state(relay_state: &str) -> Result<(), RequestError> {
+pub(crate) fn check_relay_state(relay_state: &str) -> Result<(), RequestError> {
     if relay_state.len() > 80 { Err(RequestError::RelayStateTooLong) } else { Ok(()) }
 }

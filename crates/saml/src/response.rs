@@ -277,7 +277,7 @@ fn in_order<'d, const N: usize>(
     Ok(found)
 }
 
-fn check_version(element: Node<'_>, name: &'static str) -> Result<(), ResponseError> {
+pub(crate) fn check_version(element: Node<'_>, name: &'static str) -> Result<(), ResponseError> {
     match element.attribute("Version") {
         Some("2.0") => Ok(()),
         other => Err(ResponseError::Version { element: name, actual: printable(other.unwrap_or_default(), 20) }),
@@ -285,7 +285,7 @@ fn check_version(element: Node<'_>, name: &'static str) -> Result<(), ResponseEr
 }
 
 /// An ID is an XML name without a colon (SAML core 1.3.4); ASCII covers every identity provider.
-fn check_id(element: Node<'_>) -> Result<(), ResponseError> {
+pub(crate) fn check_id(element: Node<'_>) -> Result<(), ResponseError> {
     let id = element.attribute("ID").unwrap_or_default();
     let begins = id.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if begins && id.len() <= 256 && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) {

@@ -18,6 +18,13 @@ pub struct NameId {
     pub sp_name_qualifier: Option<String>,
 }
 
+impl NameId {
+    /// An identifier without a format or qualifiers, for a logout message. It proves nothing.
+    pub fn new(value: String) -> NameId {
+        NameId { value, format: None, name_qualifier: None, sp_name_qualifier: None }
+    }
+}
+
 /// One attribute of the person (SAML core 2.7.3.1). The same name may occur more than once in an assertion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

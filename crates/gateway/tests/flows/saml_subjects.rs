@@ -34,7 +34,7 @@ impl Portal {
         let key = IdpKey::from_pkcs8(pkcs8.expose(), certificate.der().to_vec()).unwrap();
         let entity_id = EntityId::parse("https://portal.example/idp").unwrap();
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("portal.xml"), metadata_xml(&entity_id, &SSO.parse().unwrap(), &key)).unwrap();
+        std::fs::write(folder.path().join("portal.xml"), metadata_xml(&entity_id, &SSO.parse().unwrap(), None, &key)).unwrap();
         let yaml = plain_configuration(
             "  portal: { saml: { metadata_file: portal.xml, username_attribute: uid, allow_idp_initiated: true } }
   strict: { saml: { metadata_file: portal.xml } }

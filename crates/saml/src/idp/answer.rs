@@ -180,16 +180,21 @@ pub fn failure(issuer: &EntityId, acs_url: &Url, in_response_to: &str, status: &
     )
 }
 
-/// Metadata of a development identity provider that takes requests by Redirect and POST at one address.
-pub fn metadata_xml(entity_id: &EntityId, sso_url: &Url, key: &IdpKey) -> String {
+/// Metadata of a development identity provider that takes requests by Redirect and POST at one address, and logout messages,
+/// if it knows them, at another.
+pub fn metadata_xml(entity_id: &EntityId, sso_url: &Url, slo_url: Option<&Url>, key: &IdpKey) -> String {
     let certificate = encode_base64(key.certificate_der().unwrap_or_default());
-    let services = [BINDING_REDIRECT, BINDING_POST]
-        .map(|binding| format!(r#"<md:SingleSignOnService Binding="{binding}" Location="{}"/>"#, escape_xml(sso_url.as_str())))
-        .concat();
+    let services = |service: &str, url: &Url| {
+        [BINDING_REDIRECT, BINDING_POST]
+            .map(|binding| format!(r#"<md:{service} Binding="{binding}" Location="{}"/>"#, escape_xml(url.as_str())))
+            .concat()
+    };
+    let logout = slo_url.map(|url| services("SingleLogoutService", url)).unwrap_or_default();
+    let services = services("SingleSignOnService", sso_url);
     let entity_id = escape_xml(entity_id.as_str());
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
-<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}" entityID="{entity_id}"><md:IDPSSODescriptor protocolSupportEnumeration="{SAMLP}"><md:KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor><md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress</md:NameIDFormat>{services}</md:IDPSSODescriptor></md:EntityDescriptor>
+<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}" entityID="{entity_id}"><md:IDPSSODescriptor protocolSupportEnumeration="{SAMLP}"><md:KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>{logout}<md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress</md:NameIDFormat>{services}</md:IDPSSODescriptor></md:EntityDescriptor>
 "#
     )
 }

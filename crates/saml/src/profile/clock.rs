@@ -13,7 +13,7 @@ use crate::xml::Node;
 const MOST_SKEW: Duration = Duration::from_mins(5);
 
 /// The present, give or take the skew.
-pub(super) struct Clock {
+pub(crate) struct Clock {
     now: Timestamp,
     skew: SignedDuration,
 }
@@ -49,20 +49,20 @@ pub(super) struct Window {
 }
 
 impl Clock {
-    pub(super) fn new(now: Timestamp, skew: Duration) -> Clock {
+    pub(crate) fn new(now: Timestamp, skew: Duration) -> Clock {
         Clock { now, skew: SignedDuration::try_from(skew.min(MOST_SKEW)).unwrap_or(SignedDuration::ZERO) }
     }
 
     /// The end of a window as others' clocks may see it.
-    pub(super) fn latest(&self, end: Timestamp) -> Timestamp {
+    pub(crate) fn latest(&self, end: Timestamp) -> Timestamp {
         end.checked_add(self.skew).unwrap_or(Timestamp::MAX)
     }
 
-    pub(super) fn has_passed(&self, end: Timestamp) -> bool {
+    pub(crate) fn has_passed(&self, end: Timestamp) -> bool {
         self.latest(end) <= self.now
     }
 
-    pub(super) fn is_ahead(&self, instant: Timestamp) -> bool {
+    pub(crate) fn is_ahead(&self, instant: Timestamp) -> bool {
         instant > self.now.checked_add(self.skew).unwrap_or(Timestamp::MAX)
     }
 
@@ -77,14 +77,14 @@ impl Clock {
     }
 
     /// `IssueInstant`: required, and not in the future.
-    pub(super) fn check_issued(&self, node: Node<'_>, field: &'static str) -> Result<Timestamp, ResponseError> {
+    pub(crate) fn check_issued(&self, node: Node<'_>, field: &'static str) -> Result<Timestamp, ResponseError> {
         let instant = optional(node, "IssueInstant", field)?.ok_or(ResponseError::InstantInvalid { field })?;
         if self.is_ahead(instant) { Err(ResponseError::IssuedInFuture { field, instant }) } else { Ok(instant) }
     }
 }
 
 /// An instant that need not be there, but must be one if it is.
-pub(super) fn optional(node: Node<'_>, attribute: &str, field: &'static str) -> Result<Option<Timestamp>, ResponseError> {
+pub(crate) fn optional(node: Node<'_>, attribute: &str, field: &'static str) -> Result<Option<Timestamp>, ResponseError> {
     node.attribute(attribute).map(|text| instant::parse(text).ok_or(ResponseError::InstantInvalid { field })).transpose()
 }
 

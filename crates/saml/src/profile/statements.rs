@@ -30,11 +30,16 @@ pub(super) fn read_subject(assertion: Node<'_>) -> Result<NameId, ResponseError>
     if let Some(odd) = rest.iter().find(|child| !child.is(SAML, "SubjectConfirmation")) {
         return Err(ResponseError::UnexpectedElement { element: odd.label(), parent: subject.label() });
     }
-    let value = first.text()?;
+    read_name_id(*first)
+}
+
+/// SAML core 2.2.3: the identifier, with what qualifies it.
+pub(crate) fn read_name_id(node: Node<'_>) -> Result<NameId, ResponseError> {
+    let value = node.text()?;
     if value.trim().is_empty() || value.chars().count() > 1024 || value.chars().any(char::is_control) {
         return Err(ResponseError::NameIdInvalid);
     }
-    let attribute = |name| first.attribute(name).map(str::to_owned);
+    let attribute = |name| node.attribute(name).map(str::to_owned);
     Ok(NameId {
         value: value.to_owned(),
         format: attribute("Format"),

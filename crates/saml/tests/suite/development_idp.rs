@@ -15,7 +15,7 @@ fn a_whole_sign_in_with_markup_in_every_value() {
     let sso = Url::parse("http://127.0.0.1:8090/sso?a=1&b=2").unwrap();
     let acs_url = Url::parse("http://127.0.0.1:8080/acs?x=<&y=\"").unwrap();
     let now = "2026-11-20T09:00:00.5Z".parse().unwrap();
-    let idp = IdpMetadata::parse(metadata_xml(&issuer, &sso, &key).as_bytes(), None, now).unwrap();
+    let idp = IdpMetadata::parse(metadata_xml(&issuer, &sso, None, &key).as_bytes(), None, now).unwrap();
     assert_eq!((&idp.entity_id, &idp.sso[0].location), (&issuer, &sso));
     let sp = ServiceProvider {
         entity_id: EntityId::parse("https://gw.test/<sp>").unwrap(),
