@@ -27,6 +27,7 @@ use crate::listener::deadline::InTime;
 use crate::listener::tls::{self, TlsError};
 use crate::listener::{self, edge};
 use crate::login;
+use crate::openid;
 use crate::outbound::{Outbound, OutboundError};
 use crate::proxy;
 use crate::random::Random;
@@ -50,6 +51,8 @@ pub struct App {
     pub keys: Keyring,
     /// What sign-ins keep in memory.
     pub login: login::State,
+    /// What is kept of the OpenID providers.
+    pub openid: openid::Providers,
     /// The HTTP client.
     pub outbound: Outbound,
     /// The time.
@@ -164,8 +167,8 @@ impl App {
         audit.record(configuration_loaded(&config, runtime.policies.fingerprint(), clock.now())).await?;
         let outbound = Outbound::new()?;
         let (runtime, login, proxy) = (ArcSwap::from_pointee(runtime), login::State::default(), proxy::State::default());
-        let started = clock.now();
-        let app = Arc::new(Self { config, runtime, store, audit, keys, login, proxy, outbound, clock, random: Random, started });
+        let (openid, started) = (openid::Providers::default(), clock.now());
+        let app = Arc::new(Self { config, runtime, store, audit, keys, login, openid, proxy, outbound, clock, random: Random, started });
         login::spawn_refresh(&app);
         housekeeping::spawn(&app);
         Ok(app)

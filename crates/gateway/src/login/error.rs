@@ -6,17 +6,12 @@
 use axum::response::Response;
 use http::StatusCode;
 use oauth::client::authorize::CallbackError;
-use oauth::client::discovery::DiscoveryError;
-use oauth::client::groups::GroupsError;
-use oauth::client::id_token::IdTokenError;
-use oauth::client::token::TokenError;
-use oauth::client::userinfo::UserinfoError;
-use oauth::jwks::JwksError;
 use oauth::pkce::PkceError;
 use store::StoreError;
 
 use crate::audit::AuditError;
-use crate::outbound::OutboundError;
+use crate::cached::Explain;
+use crate::openid::{Fault, OpenIdError};
 use crate::pages::{self, ErrorPage};
 use crate::random::RandomError;
 use crate::sign_in::BeginError;
@@ -126,44 +121,18 @@ pub enum LoginError {
     /// The person did not prove anew who they are, although that was asked for.
     #[error("A fresh sign-in was asked for, but the identity provider used an older one.")]
     ReauthenticationMissing,
-    /// Discovery.
-    #[error("The identity provider's configuration was refused: {0}.")]
-    Discovery(#[from] DiscoveryError),
-    /// The key set.
-    #[error("The identity provider's keys were refused: {0}.")]
-    Jwks(#[from] JwksError),
     /// The callback's parameters.
     #[error("The answer of the identity provider was refused: {0}.")]
     Callback(#[from] CallbackError),
     /// `state` is not the one of this sign-in.
     #[error("The answer of the identity provider does not belong to this sign-in.")]
     StateMismatch,
-    /// The token endpoint.
-    #[error("The identity provider did not give tokens: {0}.")]
-    Token(#[from] TokenError),
-    /// The ID token.
-    #[error("The identity provider's statement about you was refused: {0}.")]
-    IdToken(#[from] IdTokenError),
-    /// Userinfo.
-    #[error("The identity provider's details about you were refused: {0}.")]
-    Userinfo(#[from] UserinfoError),
-    /// Groups that cannot be read whole.
-    #[error("Your groups could not be read: {0}.")]
-    Groups(#[from] GroupsError),
     /// A PKCE verifier of our own that is none.
     #[error("The request to the identity provider could not be made.")]
     Pkce(#[from] PkceError),
-    /// An answer of the IdP with a status that means nothing here.
-    #[error("The identity provider answered {what} with status {status}.")]
-    UnexpectedStatus {
-        /// What was asked.
-        what: &'static str,
-        /// The HTTP status.
-        status: u16,
-    },
-    /// The IdP cannot be reached.
-    #[error("The identity provider cannot be reached from here.")]
-    Outbound(#[from] OutboundError),
+    /// An OpenID provider gave nothing that can be used.
+    #[error(transparent)]
+    OpenId(#[from] OpenIdError),
     /// The person is shut out.
     #[error("Your account is disabled at this gateway.")]
     UserDisabled,
@@ -216,17 +185,10 @@ impl LoginError {
             Self::NameIdFormatMismatch(_) => "login.name_id_format_mismatch",
             Self::AuthnContextMismatch(_) => "login.authn_context_mismatch",
             Self::ReauthenticationMissing => "login.reauthentication_missing",
-            Self::Discovery(error) => error.code(),
-            Self::Jwks(error) => error.code(),
             Self::Callback(error) => error.code(),
             Self::StateMismatch => "login.state_mismatch",
-            Self::Token(error) => error.code(),
-            Self::IdToken(error) => error.code(),
-            Self::Userinfo(error) => error.code(),
-            Self::Groups(error) => error.code(),
             Self::Pkce(error) => error.code(),
-            Self::UnexpectedStatus { .. } => "login.idp_unexpected_status",
-            Self::Outbound(error) => error.code(),
+            Self::OpenId(error) => error.code(),
             Self::UserDisabled => "login.user_disabled",
             Self::ConsentRefused => "login.consent_refused",
             Self::Store(error) => error.code(),
@@ -246,6 +208,9 @@ impl LoginError {
     pub(super) fn private(&self) -> String {
         if let Self::MetadataUnavailable { detail, .. } = self {
             return format!("{self} {detail}");
+        }
+        if let Self::OpenId(error) = self {
+            return error.private();
         }
         let mut text = self.to_string();
         let mut next = std::error::Error::source(self);
@@ -279,25 +244,25 @@ impl LoginError {
             Self::IdpNotAllowed { .. } => (StatusCode::FORBIDDEN, "This account cannot be used here", Mender::Administrator),
             Self::IdpMismatch { .. } | Self::AssertionReplayed => (StatusCode::FORBIDDEN, "The answer was refused", Mender::Start),
             Self::LoopDetected { .. } => (StatusCode::TOO_MANY_REQUESTS, "The sign-in goes in circles", Mender::Cookies),
-            Self::MetadataUnavailable { .. } | Self::Outbound(_) | Self::UnexpectedStatus { .. } => {
+            Self::MetadataUnavailable { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "The identity provider does not answer", Mender::Administrator)
             }
+            Self::OpenId(error) => match error.fault() {
+                Fault::Refused => (StatusCode::FORBIDDEN, "The sign-in was refused", Mender::IdpAdministrator),
+                Fault::Down => (StatusCode::SERVICE_UNAVAILABLE, "The identity provider does not answer", Mender::Administrator),
+                Fault::Setup => (StatusCode::SERVICE_UNAVAILABLE, "The sign-in cannot begin", Mender::Administrator),
+            },
             Self::NoSsoEndpoint(_) | Self::SamlRequest(_) | Self::Pkce(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "The sign-in cannot begin", Mender::Administrator)
             }
             Self::SamlResponse(_)
             | Self::Unsolicited
             | Self::Callback(_)
-            | Self::Token(_)
-            | Self::IdToken(_)
-            | Self::Userinfo(_)
             | Self::SubjectNotStable(_)
             | Self::GroupsOverage(_)
             | Self::NameIdFormatMismatch(_)
-            | Self::AuthnContextMismatch(_)
-            | Self::Groups(_) => (StatusCode::FORBIDDEN, "The sign-in was refused", Mender::IdpAdministrator),
+            | Self::AuthnContextMismatch(_) => (StatusCode::FORBIDDEN, "The sign-in was refused", Mender::IdpAdministrator),
             Self::ReauthenticationMissing => (StatusCode::FORBIDDEN, "A fresh sign-in is needed", Mender::Start),
-            Self::Discovery(_) | Self::Jwks(_) => (StatusCode::SERVICE_UNAVAILABLE, "The sign-in cannot begin", Mender::Administrator),
             Self::UserDisabled => (StatusCode::FORBIDDEN, "Your account is disabled", Mender::Administrator),
             Self::ConsentRefused => (StatusCode::OK, "You did not allow the access", Mender::Nobody),
             Self::Begin(BeginError::Quota) => (StatusCode::TOO_MANY_REQUESTS, "Too many sign-ins at once", Mender::Administrator),
@@ -313,7 +278,8 @@ impl LoginError {
         match self {
             Self::LoopDetected { evidence } => Some(evidence.clone()),
             Self::IdpMismatch { received, .. } => Some(received.clone()),
-            Self::Callback(CallbackError::Refused { error, .. }) | Self::Token(TokenError::Refused { error, .. }) => Some(error.clone()),
+            Self::Callback(CallbackError::Refused { error, .. }) => Some(error.clone()),
+            Self::OpenId(error) => error.exact_value(),
             Self::SubjectNotStable(value)
             | Self::GroupsOverage(value)
             | Self::NameIdFormatMismatch(value)
@@ -335,6 +301,12 @@ impl LoginError {
             request_id,
             retry: None,
         })
+    }
+}
+
+impl Explain for LoginError {
+    fn explain(&self) -> String {
+        self.private()
     }
 }
 

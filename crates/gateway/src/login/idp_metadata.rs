@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use saml::IdpMetadata;
 
 use crate::app::App;
+use crate::cached::{Cached, Freshness, Unavailable};
 use crate::config::{Config, IdpId, MetadataSource, Protocol, SamlIdp};
 use crate::outbound::FetchRequest;
 
-use super::cached::{Cached, Freshness, Unavailable};
 use super::error::LoginError;
 use super::saml::service_provider;
 

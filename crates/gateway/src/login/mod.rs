@@ -12,7 +12,6 @@
 //! - Groups that are not all known refuse the sign-in; they are never read as none.
 
 mod browser;
-mod cached;
 mod choose;
 mod consent;
 mod dispatch;
@@ -51,7 +50,6 @@ use record::Subject;
 #[derive(Debug, Default)]
 pub struct State {
     saml: idp_metadata::Documents,
-    oidc: oidc::Providers,
 }
 
 /// Loads the SAML metadata of the identity providers and keeps it fresh for as long as the application lives.

@@ -1,11 +1,7 @@
 //! Sign-in by OpenID Connect: `start` sends the browser away, `finish` judges what it brings back.
 //!
-//! Every check on the IdP's documents and tokens is in `oauth::client`; here are the network, the caches and the stored
-//! half of the exchange (state, nonce, PKCE verifier). Mirror of [`super::saml`].
-
-mod documents;
-mod identify;
-mod token;
+//! Every check on the IdP's documents and tokens is in `oauth::client`, the network and the caches are in [`crate::openid`];
+//! here is the stored half of the exchange (state, nonce, PKCE verifier). Mirror of [`super::saml`].
 
 use std::time::Duration;
 
@@ -17,25 +13,24 @@ use oauth::client::authorize::{AuthenticationRequest, Callback, authorization_ur
 use oauth::client::id_token::Expected;
 use oauth::client::token::CodeExchange;
 use oauth::pkce::{self, CodeChallenge};
-use store::{SignInProtocol, SignInState, Stage};
+use store::{IdpSession, SignInProtocol, SignInState, Stage};
 
 use crate::app::App;
 use crate::config::{IdentityProvider, OidcIdp, Protocol};
+use crate::openid;
 use crate::request_id::RequestContext;
 
 use super::browser::Transaction;
 use super::dispatch::Vehicle;
 use super::error::LoginError;
 use super::forms::{see_other, with_cookie};
-use super::provision;
-
-pub(super) use documents::Providers;
+use super::provision::{self, VerifiedIdentity};
 
 const LEEWAY: Duration = Duration::from_mins(1);
 
 /// Sends the browser to the IdP, with `state`, `nonce` and PKCE kept in the stored stage.
 pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityProvider, settings: &OidcIdp) -> Result<Vehicle, LoginError> {
-    let metadata = documents::metadata(app, &settings.issuer).await?;
+    let metadata = openid::metadata(app, &settings.issuer).await?;
     // The state begins with the request's id: the callback finds the stored request, and the browser's cookie, by it.
     let state = format!("{}.{}", transaction.request.id, app.random.token()?.expose());
     let nonce = app.random.token()?;
@@ -80,7 +75,7 @@ pub(super) async fn finish(
         Stage::Consent | Stage::ChooseIdp | Stage::Denied { .. } => return Err(LoginError::OutOfStep),
     };
     let (nonce, pkce_verifier) = expected_answer(leg, idp, callback)?;
-    let metadata = documents::metadata(app, &settings.issuer).await?;
+    let metadata = openid::metadata(app, &settings.issuer).await?;
     let code = callback.code(&settings.issuer, metadata.iss_in_response)?;
 
     let exchange = CodeExchange {
@@ -90,7 +85,7 @@ pub(super) async fn finish(
         client_id: &settings.client_id,
         client_secret: settings.client_secret.as_ref(),
     };
-    let tokens = token::redeem(app, &metadata, &exchange).await?;
+    let tokens = openid::redeem(app, &metadata, &exchange).await?;
     let max_age = transaction.force_login().then(|| seconds_since(transaction.request.created_at, app.clock.now()));
     let expected = Expected {
         issuer: &settings.issuer,
@@ -102,8 +97,22 @@ pub(super) async fn finish(
         now: app.clock.now(),
         leeway: LEEWAY,
     };
-    let id_token = token::check_id_token(app, &metadata, &tokens, &expected).await?;
-    let identity = identify::identify(app, idp, settings, &metadata, &tokens, id_token).await?;
+    let id_token = openid::check_id_token(app, &metadata, &tokens, &expected).await?;
+    let person = openid::identify(app, settings, &metadata, &tokens, id_token).await?;
+    let identity = VerifiedIdentity {
+        idp: idp.id.clone(),
+        issuer: person.issuer,
+        subject: person.subject,
+        username: person.username,
+        email: person.email,
+        display_name: person.display_name,
+        groups: person.groups,
+        authn_instant: person.auth_time.unwrap_or_else(|| app.clock.now()),
+        must_be_fresh: false,
+        acr: person.acr,
+        idp_session: IdpSession { sid: person.sid, id_token_hint: Some(tokens.id_token.expose().clone()), ..IdpSession::default() },
+        ends_at: None,
+    };
     let cookie = provision::sign_in(app, context, headers, Some(transaction), identity).await?;
     Ok(with_cookie(see_other(&transaction.hub()), cookie))
 }

@@ -8,6 +8,15 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
 
+#[derive(Debug)]
+struct Broken;
+
+impl Explain for Broken {
+    fn explain(&self) -> String {
+        "status 500".to_owned()
+    }
+}
+
 /// A source that counts how often it is asked, and fails when told to.
 #[derive(Default)]
 struct Source {
@@ -16,10 +25,10 @@ struct Source {
 }
 
 impl Source {
-    async fn fetch(&self) -> Result<u32, LoginError> {
+    async fn fetch(&self) -> Result<u32, Broken> {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         tokio::task::yield_now().await;
-        if self.broken { Err(LoginError::UnexpectedStatus { what: "a document", status: 500 }) } else { Ok(number) }
+        if self.broken { Err(Broken) } else { Ok(number) }
     }
 }
 

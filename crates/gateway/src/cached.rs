@@ -7,8 +7,6 @@ use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use super::error::LoginError;
-
 /// At most one attempt per half minute and document, so that tokens with invented key ids do not become a flood.
 const ATTEMPT_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -28,16 +26,16 @@ struct Attempt {
 
 /// How long a document is used.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Freshness {
+pub(crate) struct Freshness {
     /// From this age on it is fetched again.
-    pub(super) refresh: Duration,
+    pub(crate) refresh: Duration,
     /// From this age on it is not used any more, even if fetching fails.
-    pub(super) limit: Duration,
+    pub(crate) limit: Duration,
 }
 
 /// One kept document.
 #[derive(Debug)]
-pub(super) struct Cached<T> {
+pub(crate) struct Cached<T> {
     good: ArcSwapOption<Good<T>>,
     attempt: Mutex<Attempt>,
 }
@@ -48,20 +46,27 @@ impl<T> Default for Cached<T> {
     }
 }
 
+/// An error that can tell the log what only the log is told.
+pub(crate) trait Explain {
+    /// The whole chain of causes.
+    fn explain(&self) -> String;
+}
+
 /// Why there is no document.
 #[derive(Debug)]
-pub(super) enum Unavailable {
+pub(crate) enum Unavailable<E> {
     /// The attempt of this very call failed.
-    Failed(LoginError),
+    Failed(E),
     /// An attempt failed less than half a minute ago; these were its words.
     Recently(String),
 }
 
 impl<T> Cached<T> {
     /// The document: the kept one while it is fresh, else a new one, else the kept one while it may still be used.
-    pub(super) async fn load<F>(&self, now: Timestamp, freshness: Freshness, fetch: F) -> Result<Arc<T>, Unavailable>
+    pub(crate) async fn load<F, E>(&self, now: Timestamp, freshness: Freshness, fetch: F) -> Result<Arc<T>, Unavailable<E>>
     where
-        F: Future<Output = Result<T, LoginError>>,
+        F: Future<Output = Result<T, E>>,
+        E: Explain,
     {
         if let Some(value) = self.younger_than(freshness.refresh, now) {
             return Ok(value);
@@ -83,9 +88,10 @@ impl<T> Cached<T> {
     }
 
     /// A document newer than `seen`, if one can be had now: for a token whose key is not in the kept set.
-    pub(super) async fn newer_than<F>(&self, seen: &Arc<T>, now: Timestamp, fetch: F) -> Option<Arc<T>>
+    pub(crate) async fn newer_than<F, E>(&self, seen: &Arc<T>, now: Timestamp, fetch: F) -> Option<Arc<T>>
     where
-        F: Future<Output = Result<T, LoginError>>,
+        F: Future<Output = Result<T, E>>,
+        E: Explain,
     {
         let mut attempt = self.attempt.lock().await;
         let kept = self.good.load_full().map(|good| Arc::clone(&good.value));
@@ -98,9 +104,10 @@ impl<T> Cached<T> {
         self.fetch(&mut attempt, now, fetch).await.ok()
     }
 
-    async fn fetch<F>(&self, attempt: &mut Attempt, now: Timestamp, fetch: F) -> Result<Arc<T>, LoginError>
+    async fn fetch<F, E>(&self, attempt: &mut Attempt, now: Timestamp, fetch: F) -> Result<Arc<T>, E>
     where
-        F: Future<Output = Result<T, LoginError>>,
+        F: Future<Output = Result<T, E>>,
+        E: Explain,
     {
         attempt.at = Some(now);
         match fetch.await {
@@ -111,7 +118,7 @@ impl<T> Cached<T> {
                 Ok(value)
             }
             Err(error) => {
-                attempt.failure = Some(error.private());
+                attempt.failure = Some(error.explain());
                 Err(error)
             }
         }

@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 use http::header::{ACCEPT, AUTHORIZATION};
+use jiff::Timestamp;
 use oauth::Secret;
 use oauth::client::discovery::ProviderMetadata;
 use oauth::client::groups::groups;
@@ -9,24 +10,43 @@ use oauth::client::id_token::IdTokenClaims;
 use oauth::client::token::TokenResponse;
 use oauth::client::userinfo::parse_userinfo;
 use serde_json::{Map, Value};
-use store::IdpSession;
 
-use super::super::error::LoginError;
-use super::super::provision::VerifiedIdentity;
+use super::error::OpenIdError;
 use super::token::sensitive;
 use crate::app::App;
-use crate::config::{IdentityProvider, OidcIdp};
+use crate::config::OidcIdp;
 use crate::outbound::FetchRequest;
 
+/// What an OpenID provider says of a person, every claim of it verified.
+pub(crate) struct Identified {
+    /// The issuer.
+    pub(crate) issuer: String,
+    /// `sub`: with the issuer, the person's key.
+    pub(crate) subject: String,
+    /// The name people type.
+    pub(crate) username: Option<String>,
+    /// E-mail address.
+    pub(crate) email: Option<String>,
+    /// Name for people to read.
+    pub(crate) display_name: Option<String>,
+    /// All groups; none is an answer, "not all of them" never gets here.
+    pub(crate) groups: Vec<String>,
+    /// When the person proved who they are, if the provider says so.
+    pub(crate) auth_time: Option<Timestamp>,
+    /// How.
+    pub(crate) acr: Option<String>,
+    /// The provider's session.
+    pub(crate) sid: Option<String>,
+}
+
 /// The ID token's claims, completed by userinfo where they say nothing about groups.
-pub(super) async fn identify(
+pub(crate) async fn identify(
     app: &App,
-    idp: &IdentityProvider,
     settings: &OidcIdp,
     metadata: &ProviderMetadata,
     tokens: &TokenResponse,
     id_token: IdTokenClaims,
-) -> Result<VerifiedIdentity, LoginError> {
+) -> Result<Identified, OpenIdError> {
     let mut claims = id_token.claims;
     let mut found = groups(&claims, &settings.groups_claim)?;
     if found.is_none()
@@ -37,23 +57,20 @@ pub(super) async fn identify(
         complete(&mut claims, more);
     }
     let text = |claim: &str| text(&claims, claim);
-    Ok(VerifiedIdentity {
-        idp: idp.id.clone(),
+    Ok(Identified {
         issuer: settings.issuer.to_string(),
-        subject: id_token.subject.clone(),
+        subject: id_token.subject,
         username: text(&settings.username_claim),
         email: text(&settings.email_claim),
         display_name: text(&settings.name_claim),
         groups: found.unwrap_or_default(),
-        authn_instant: id_token.auth_time.unwrap_or_else(|| app.clock.now()),
-        must_be_fresh: false,
+        auth_time: id_token.auth_time,
         acr: id_token.acr,
-        idp_session: IdpSession { sid: id_token.sid, id_token_hint: Some(tokens.id_token.expose().clone()), ..IdpSession::default() },
-        ends_at: None,
+        sid: id_token.sid,
     })
 }
 
-async fn userinfo(app: &App, endpoint: url::Url, access_token: &Secret<String>, subject: &str) -> Result<Map<String, Value>, LoginError> {
+async fn userinfo(app: &App, endpoint: url::Url, access_token: &Secret<String>, subject: &str) -> Result<Map<String, Value>, OpenIdError> {
     let mut fetch = FetchRequest::get(endpoint);
     fetch.headers.insert(AUTHORIZATION, sensitive(&Secret::new(format!("Bearer {}", access_token.expose())))?);
     fetch.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

@@ -9,9 +9,9 @@ use http::header::ACCEPT;
 use oauth::client::discovery::{IssuerUrl, ProviderMetadata};
 use oauth::jwks::JwkSet;
 
-use super::super::cached::{Cached, Freshness, Unavailable};
-use super::super::error::LoginError;
+use super::error::OpenIdError;
 use crate::app::App;
+use crate::cached::{Cached, Freshness, Unavailable};
 use crate::outbound::{FetchRequest, Fetched};
 
 const DISCOVERY: Freshness = Freshness { refresh: Duration::from_hours(1), limit: Duration::from_hours(24) };
@@ -19,7 +19,7 @@ const KEYS: Freshness = Freshness { refresh: Duration::from_mins(15), limit: Dur
 
 /// What is kept of each OpenID provider, by issuer.
 #[derive(Debug, Default)]
-pub(in crate::login) struct Providers(Mutex<HashMap<String, Arc<Provider>>>);
+pub struct Providers(Mutex<HashMap<String, Arc<Provider>>>);
 
 #[derive(Debug, Default)]
 struct Provider {
@@ -34,8 +34,9 @@ impl Providers {
     }
 }
 
-pub(super) async fn metadata(app: &App, issuer: &IssuerUrl) -> Result<Arc<ProviderMetadata>, LoginError> {
-    let provider = app.login.oidc.of(issuer);
+/// The metadata as kept, fetched first where there is none or it is old.
+pub(crate) async fn metadata(app: &App, issuer: &IssuerUrl) -> Result<Arc<ProviderMetadata>, OpenIdError> {
+    let provider = app.openid.of(issuer);
     let fetch = async {
         let fetched = get(app, issuer.discovery_url()?, "for its discovery document").await?;
         Ok(ProviderMetadata::parse(&fetched.body, issuer)?)
@@ -44,36 +45,36 @@ pub(super) async fn metadata(app: &App, issuer: &IssuerUrl) -> Result<Arc<Provid
 }
 
 /// The keys as kept, fetched first where there are none or they are old.
-pub(super) async fn keys(app: &App, metadata: &ProviderMetadata) -> Result<Arc<JwkSet>, LoginError> {
-    let provider = app.login.oidc.of(&metadata.issuer);
+pub(super) async fn keys(app: &App, metadata: &ProviderMetadata) -> Result<Arc<JwkSet>, OpenIdError> {
+    let provider = app.openid.of(&metadata.issuer);
     provider.keys.load(app.clock.now(), KEYS, fetch_keys(app, metadata)).await.map_err(|error| unavailable(error, &metadata.issuer))
 }
 
 /// Keys that are newer than `known`, if the provider may be asked now and has any.
 pub(super) async fn keys_newer_than(app: &App, metadata: &ProviderMetadata, known: &Arc<JwkSet>) -> Option<Arc<JwkSet>> {
-    let provider = app.login.oidc.of(&metadata.issuer);
+    let provider = app.openid.of(&metadata.issuer);
     provider.keys.newer_than(known, app.clock.now(), fetch_keys(app, metadata)).await
 }
 
-async fn fetch_keys(app: &App, metadata: &ProviderMetadata) -> Result<JwkSet, LoginError> {
+async fn fetch_keys(app: &App, metadata: &ProviderMetadata) -> Result<JwkSet, OpenIdError> {
     Ok(JwkSet::parse(&get(app, metadata.jwks_uri.clone(), "for its keys").await?.body)?)
 }
 
 /// A document by GET, status 200 only; redirects are not followed.
-async fn get(app: &App, url: url::Url, what: &'static str) -> Result<Fetched, LoginError> {
+async fn get(app: &App, url: url::Url, what: &'static str) -> Result<Fetched, OpenIdError> {
     let mut fetch = FetchRequest::get(url);
     fetch.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     let answer = app.outbound.fetch(fetch).await?;
     if answer.status == http::StatusCode::OK {
         Ok(answer)
     } else {
-        Err(LoginError::UnexpectedStatus { what, status: answer.status.as_u16() })
+        Err(OpenIdError::UnexpectedStatus { what, status: answer.status.as_u16() })
     }
 }
 
-fn unavailable(error: Unavailable, issuer: &IssuerUrl) -> LoginError {
+fn unavailable(error: Unavailable<OpenIdError>, issuer: &IssuerUrl) -> OpenIdError {
     match error {
         Unavailable::Failed(error) => error,
-        Unavailable::Recently(detail) => LoginError::MetadataUnavailable { idp: issuer.to_string(), detail },
+        Unavailable::Recently(detail) => OpenIdError::Unavailable { issuer: issuer.to_string(), detail },
     }
 }

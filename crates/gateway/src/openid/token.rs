@@ -9,12 +9,13 @@ use oauth::client::id_token::{self, Expected, IdTokenClaims, IdTokenError};
 use oauth::client::token::{self, CodeExchange, TokenResponse};
 use oauth::jwt::JwtError;
 
-use super::super::error::LoginError;
 use super::documents;
+use super::error::OpenIdError;
 use crate::app::App;
 use crate::outbound::FetchRequest;
 
-pub(super) async fn redeem(app: &App, metadata: &ProviderMetadata, exchange: &CodeExchange<'_>) -> Result<TokenResponse, LoginError> {
+/// Exchanges the code.
+pub(crate) async fn redeem(app: &App, metadata: &ProviderMetadata, exchange: &CodeExchange<'_>) -> Result<TokenResponse, OpenIdError> {
     let request = token::token_request(metadata, exchange);
     let mut fetch = FetchRequest::post(metadata.token_endpoint.clone(), Bytes::from(request.body.expose().clone()));
     fetch.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
@@ -27,12 +28,12 @@ pub(super) async fn redeem(app: &App, metadata: &ProviderMetadata, exchange: &Co
 }
 
 /// Checks the ID token; if no key fits, once more with keys fetched anew.
-pub(super) async fn check_id_token(
+pub(crate) async fn check_id_token(
     app: &App,
     metadata: &ProviderMetadata,
     tokens: &TokenResponse,
     expected: &Expected<'_>,
-) -> Result<IdTokenClaims, LoginError> {
+) -> Result<IdTokenClaims, OpenIdError> {
     let keys = documents::keys(app, metadata).await?;
     match id_token::check(tokens.id_token.expose(), expected, &keys) {
         Err(IdTokenError::Token(JwtError::UnknownKey)) => match documents::keys_newer_than(app, metadata, &keys).await {
@@ -43,9 +44,8 @@ pub(super) async fn check_id_token(
     }
 }
 
-pub(super) fn sensitive(value: &Secret<String>) -> Result<HeaderValue, LoginError> {
-    let mut value = HeaderValue::from_str(value.expose())
-        .map_err(|_| LoginError::UnexpectedStatus { what: "with a token that no header can carry", status: 200 })?;
+pub(super) fn sensitive(value: &Secret<String>) -> Result<HeaderValue, OpenIdError> {
+    let mut value = HeaderValue::from_str(value.expose()).map_err(|_| OpenIdError::TokenUnsendable)?;
     value.set_sensitive(true);
     Ok(value)
 }

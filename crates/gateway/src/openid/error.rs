@@ -1,0 +1,133 @@
+//! Why an OpenID provider gave nothing that can be used.
+
+use oauth::client::discovery::DiscoveryError;
+use oauth::client::groups::GroupsError;
+use oauth::client::id_token::IdTokenError;
+use oauth::client::token::TokenError;
+use oauth::client::userinfo::UserinfoError;
+use oauth::jwks::JwksError;
+
+use crate::cached::Explain;
+use crate::outbound::OutboundError;
+
+/// Why the provider is not believed, or could not be asked. The texts may be shown to the person.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenIdError {
+    /// Discovery.
+    #[error("The identity provider's configuration was refused: {0}.")]
+    Discovery(#[from] DiscoveryError),
+    /// The key set.
+    #[error("The identity provider's keys were refused: {0}.")]
+    Jwks(#[from] JwksError),
+    /// The token endpoint.
+    #[error("The identity provider did not give tokens: {0}.")]
+    Token(#[from] TokenError),
+    /// The ID token.
+    #[error("The identity provider's statement about you was refused: {0}.")]
+    IdToken(#[from] IdTokenError),
+    /// Userinfo.
+    #[error("The identity provider's details about you were refused: {0}.")]
+    Userinfo(#[from] UserinfoError),
+    /// Groups that cannot be read whole.
+    #[error("Your groups could not be read: {0}.")]
+    Groups(#[from] GroupsError),
+    /// An answer of the IdP with a status that means nothing here.
+    #[error("The identity provider answered {what} with status {status}.")]
+    UnexpectedStatus {
+        /// What was asked.
+        what: &'static str,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A document could not be fetched a moment ago, and is not tried again yet.
+    #[error("The configuration or the keys of “{issuer}” could not be loaded, so its answers cannot be checked.")]
+    Unavailable {
+        /// The issuer.
+        issuer: String,
+        /// Why, for the log.
+        detail: String,
+    },
+    /// A token that no HTTP header can carry.
+    #[error("The identity provider gave a token that cannot be sent back to it.")]
+    TokenUnsendable,
+    /// The IdP cannot be reached.
+    #[error("The identity provider cannot be reached from here.")]
+    Outbound(#[from] OutboundError),
+}
+
+/// What kind of failure it is: who can mend it, and with which status it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The provider said something that is refused.
+    Refused,
+    /// The provider does not answer.
+    Down,
+    /// The provider's documents do not fit.
+    Setup,
+}
+
+impl OpenIdError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Discovery(error) => error.code(),
+            Self::Jwks(error) => error.code(),
+            Self::Token(error) => error.code(),
+            Self::IdToken(error) => error.code(),
+            Self::Userinfo(error) => error.code(),
+            Self::Groups(error) => error.code(),
+            Self::UnexpectedStatus { .. } => "oidc.unexpected_status",
+            Self::Unavailable { .. } => "oidc.documents_unavailable",
+            Self::TokenUnsendable => "oidc.token_unsendable",
+            Self::Outbound(error) => error.code(),
+        }
+    }
+
+    /// What kind of failure it is.
+    pub(crate) fn fault(&self) -> Fault {
+        match self {
+            Self::Token(_) | Self::IdToken(_) | Self::Userinfo(_) | Self::Groups(_) | Self::TokenUnsendable => Fault::Refused,
+            Self::UnexpectedStatus { .. } | Self::Unavailable { .. } | Self::Outbound(_) => Fault::Down,
+            Self::Discovery(_) | Self::Jwks(_) => Fault::Setup,
+        }
+    }
+
+    /// What only the log and the audit trail are told.
+    pub(crate) fn private(&self) -> String {
+        match self {
+            Self::Unavailable { detail, .. } => format!("{self} {detail}"),
+            Self::Outbound(error) => format!("{self} {error}"),
+            Self::Discovery(_)
+            | Self::Jwks(_)
+            | Self::Token(_)
+            | Self::IdToken(_)
+            | Self::Userinfo(_)
+            | Self::Groups(_)
+            | Self::UnexpectedStatus { .. }
+            | Self::TokenUnsendable => self.to_string(),
+        }
+    }
+
+    /// The value that has to be changed or compared, where there is one that may be shown.
+    pub(crate) fn exact_value(&self) -> Option<String> {
+        match self {
+            Self::Token(TokenError::Refused { error, .. }) => Some(error.clone()),
+            Self::Token(TokenError::Malformed { .. } | TokenError::NoIdToken)
+            | Self::Discovery(_)
+            | Self::Jwks(_)
+            | Self::IdToken(_)
+            | Self::Userinfo(_)
+            | Self::Groups(_)
+            | Self::UnexpectedStatus { .. }
+            | Self::Unavailable { .. }
+            | Self::TokenUnsendable
+            | Self::Outbound(_) => None,
+        }
+    }
+}
+
+impl Explain for OpenIdError {
+    fn explain(&self) -> String {
+        self.private()
+    }
+}

@@ -1,0 +1,16 @@
+//! Doorward's side of an OpenID provider, as far as it talks: its documents, its token endpoint, who the claims name.
+//!
+//! Used by the sign-in (`login::oidc`), which has a browser, and by whatever asks the provider later without one. The rules
+//! are in `oauth::client`; here are the network and the caches. Knows no surface.
+
+mod documents;
+mod error;
+mod identify;
+mod token;
+
+pub use documents::Providers;
+pub(crate) use documents::metadata;
+pub(crate) use error::Fault;
+pub use error::OpenIdError;
+pub(crate) use identify::identify;
+pub(crate) use token::{check_id_token, redeem};
