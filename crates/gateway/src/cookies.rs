@@ -1,4 +1,5 @@
-//! The cookies of Doorward: one per sign-in under way, one per browser session, one that counts starts.
+//! The cookies of Doorward: one per sign-in under way, one per browser session, one that counts
+//! starts, one that remembers the choice of the identity provider.
 //!
 //! `authserver` and `login` begin sign-ins, `login` moves them on, so the names and attributes stand here, once.
 //! Invariants:
@@ -29,6 +30,8 @@ pub enum Cookie {
     Session,
     /// When this browser was last sent to an identity provider, for the loop breaker.
     Starts,
+    /// The id of the identity provider that the last sign-in of this browser ended well at, to be offered first.
+    LastIdp,
 }
 
 impl Cookie {
@@ -43,6 +46,7 @@ impl Cookie {
             }
             Self::Session => format!("{prefix}doorward-session"),
             Self::Starts => format!("{prefix}doorward-starts"),
+            Self::LastIdp => format!("{prefix}doorward-idp"),
         }
     }
 

@@ -61,6 +61,9 @@ pub struct SignInState {
     pub idp: String,
     /// What the answer must match.
     pub protocol: SignInProtocol,
+    /// Who probably signs in: the address that the person typed, or the client's `login_hint`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<String>,
 }
 
 /// What the identity provider's answer must match.

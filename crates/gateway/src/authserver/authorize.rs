@@ -7,7 +7,7 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use oauth::server::authorize::{ReplyTarget, TargetError, check, reply_target};
+use oauth::server::authorize::{AuthorizeError, ReplyTarget, TargetError, check, reply_target};
 use oauth::server::parameters::Parameters;
 use store::{NewAuthorizationRequest, Purpose, Stage};
 
@@ -81,6 +81,11 @@ async fn begin(app: &App, context: &RequestContext, encoded: &[u8], known: &mut 
     let client = known.client.insert(client);
     let target = known.target.insert(reply_target(&parameters, &client.redirect_uris).map_err(Error::Target)?);
     let params = check(&parameters, target, client_id, &clients::protected_resources(&config)).map_err(Error::Authorize)?;
+
+    // Without any page, an answer travels on its own: only to where a redirect of an error would be let travel.
+    if params.no_page && !client.is_trusted_target(target.redirect_uri(), &config) {
+        return Err(Error::Authorize(AuthorizeError::InteractionRequired));
+    }
 
     let params = NewAuthorizationRequest::params_from(&params)?;
     let begun = sign_in::begin(app, context, Purpose::ClientAuthorization, params, Stage::Consent).await?;

@@ -173,6 +173,15 @@ pub(crate) struct Answer {
     pub(crate) mender: Mender,
 }
 
+/// What OAuth calls a refusal of the sign-in (OpenID Connect Core section 3.1.2.6, RFC 6749 section 4.1.2.1).
+fn denial(code: &str) -> &'static str {
+    match code {
+        "login.login_required" => "login_required",
+        "login.consent_required" => "consent_required",
+        _ => "access_denied",
+    }
+}
+
 impl Error {
     /// The stable code of this fault.
     pub(crate) fn code(&self) -> &'static str {
@@ -232,7 +241,7 @@ impl Error {
             Self::RequestUnknown | Self::WrongBrowser | Self::RequestExpired | Self::RequestNotReady | Self::RequestCompleted => {
                 (StatusCode::BAD_REQUEST, "invalid_request", Person)
             }
-            Self::Denied(_) => (StatusCode::FORBIDDEN, "access_denied", Person),
+            Self::Denied(code) => (StatusCode::FORBIDDEN, denial(code), Person),
             Self::PersonDisabled | Self::IdpRefused | Self::UpstreamGone | Self::RegistrationDisabled => {
                 (StatusCode::FORBIDDEN, "access_denied", Administrator)
             }

@@ -15,6 +15,7 @@ mod path;
 mod problem;
 mod public_url;
 mod quantity;
+pub mod realm;
 mod resolve;
 mod show;
 mod substitute;
@@ -29,8 +30,8 @@ pub use master_key::{MasterKey, MasterKeyError};
 pub use problem::{Position, Problem, ProblemKind};
 pub use public_url::{PublicUrl, PublicUrlError};
 pub use types::{
-    Audit, Client, Config, IdentityProvider, Limits, MetadataSource, OidcIdp, PolicyFile, Protocol, Registration, RequestBinding, Role,
-    Rule, SamlIdp, Sessions, Tls, Tokens, Upstream, UpstreamChoice,
+    ANY_DOMAIN, Audit, Client, Config, IdentityProvider, Limits, MetadataSource, OidcIdp, PolicyFile, Protocol, Registration,
+    RequestBinding, Role, Rule, SamlIdp, Sessions, Tls, Tokens, Upstream, UpstreamChoice,
 };
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ pub(super) fn resolve(file: FileConfig, resolver: &mut Resolver<'_>) -> Option<C
     let identity_providers = resolver.identity_providers(file.identity_providers);
     let names: Vec<&str> = identity_providers.known.iter().map(String::as_str).collect();
     let upstreams = resolver.upstreams(file.upstreams, public_url.as_ref(), &names);
+    resolver.domains_are_clear(&identity_providers.entries, &upstreams.entries);
     let roles = resolver.roles(file.roles, &names);
     let grants = resolver.grants(file.grants, &roles, &upstreams.known);
     let denies = resolver.denies(file.denies, &roles, &upstreams.known);

@@ -70,10 +70,16 @@ fn by_name(entries: impl Iterator<Item = (String, Value)>) -> Value {
 }
 
 fn show_idp(idp: &IdentityProvider) -> Value {
-    match &idp.protocol {
-        Protocol::Saml(saml) => json!({ "name": idp.name, "saml": show_saml(saml) }),
-        Protocol::Oidc(oidc) => json!({ "name": idp.name, "oidc": show_oidc(oidc) }),
+    let mut shown = match &idp.protocol {
+        Protocol::Saml(saml) => json!({ "saml": show_saml(saml) }),
+        Protocol::Oidc(oidc) => json!({ "oidc": show_oidc(oidc) }),
+    };
+    for (key, value) in
+        [("name", json!(idp.name)), ("domains", json!(idp.domains)), ("listed", json!(idp.listed)), ("login_hint", json!(idp.login_hint))]
+    {
+        shown.as_object_mut().map(|shown| shown.insert(key.to_owned(), value));
     }
+    shown
 }
 
 fn show_saml(saml: &SamlIdp) -> Value {

@@ -17,7 +17,7 @@ use super::public_url::PublicUrl;
 
 mod identity;
 
-pub use identity::{IdentityProvider, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp};
+pub use identity::{ANY_DOMAIN, IdentityProvider, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp};
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]

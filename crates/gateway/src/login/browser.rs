@@ -23,6 +23,7 @@ pub(super) struct Transaction {
     pub(super) request: AuthorizationRequest,
     /// The client's parameters; none for a browser sign-in.
     pub(super) params: Option<AuthorizationParams>,
+    login_hint: Option<String>,
     cookie: Secret<String>,
 }
 
@@ -33,8 +34,13 @@ impl Transaction {
         let cookie = Cookie::Transaction(id).token(&app.config.public_url, headers).ok_or(LoginError::CookieMissing)?;
         match app.store.load_authorization_request(id, &cookies::hash(&cookie), app.clock.now()).await? {
             Loaded::Found(request) => {
-                let params = request.params()?;
-                Ok(Self { request: *request, params, cookie })
+                let params: Option<AuthorizationParams> = request.params()?;
+                let typed = match &request.stage {
+                    Stage::SignIn(leg) => leg.login_hint.clone(),
+                    Stage::Consent | Stage::ChooseIdp | Stage::SignedIn { .. } | Stage::Completed | Stage::Denied { .. } => None,
+                };
+                let login_hint = typed.or_else(|| params.as_ref().and_then(|params| params.login_hint.clone()));
+                Ok(Self { request: *request, params, login_hint, cookie })
             }
             Loaded::Unknown => Err(LoginError::RequestUnknown),
             Loaded::WrongBrowser => Err(LoginError::WrongBrowser),
@@ -87,6 +93,31 @@ impl Transaction {
     /// Whether the person must prove anew who they are.
     pub(super) fn force_login(&self) -> bool {
         self.params.as_ref().is_some_and(|params| params.force_login)
+    }
+
+    /// Whether the client wants an answer without any page.
+    pub(super) fn no_page(&self) -> bool {
+        self.params.as_ref().is_some_and(|params| params.no_page)
+    }
+
+    /// Whether the person must be let choose the account.
+    pub(super) fn select_account(&self) -> bool {
+        self.params.as_ref().is_some_and(|params| params.select_account)
+    }
+
+    /// Who probably signs in: what the person typed, else what the client said. It chooses and fills in, it proves nothing.
+    pub(super) fn login_hint(&self) -> Option<&str> {
+        self.login_hint.as_deref()
+    }
+
+    /// The same, if this IdP is to be told.
+    pub(super) fn login_hint_for(&self, idp: &IdentityProvider) -> Option<&str> {
+        self.login_hint().filter(|_| idp.login_hint)
+    }
+
+    /// What the person has just typed.
+    pub(super) fn set_login_hint(&mut self, typed: Option<&str>) {
+        self.login_hint = typed.map(str::to_owned);
     }
 
     /// Counts a departure to `idp` for the loop breaker; gives the cookie that goes with the reply.

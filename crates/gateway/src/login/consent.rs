@@ -83,7 +83,10 @@ pub(super) async fn was_remembered(
     headers: &HeaderMap,
     transaction: &Transaction,
 ) -> Result<bool, LoginError> {
-    let Some(params) = transaction.params.as_ref().filter(|params| !params.force_consent && !params.force_login) else { return Ok(false) };
+    let Some(params) = transaction.params.as_ref().filter(|params| !params.force_consent && !params.force_login && !params.select_account)
+    else {
+        return Ok(false);
+    };
     let runtime = app.runtime.load_full();
     let registered_here = runtime.config.clients.contains_key(&params.client_id);
     if !registered_here && Initiator::of(headers) != Initiator::Person {

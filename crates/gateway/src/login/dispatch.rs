@@ -8,13 +8,16 @@ use http::HeaderMap;
 use store::{Advanced, Purpose, Stage};
 
 use crate::app::App;
+use crate::audit::Kind;
 use crate::config::{IdentityProvider, Protocol};
 use crate::cookies::Cookie;
 use crate::request_id::RequestContext;
 
 use super::browser::{SignedInBrowser, Transaction};
+use super::choose::ChoiceError;
 use super::error::LoginError;
 use super::forms::{see_other, with_cookie};
+use super::record::{self, Subject};
 use super::{choose, consent, oidc, saml};
 
 /// `GET /login?req=…`
@@ -24,6 +27,9 @@ pub(super) async fn next(app: &App, context: &RequestContext, headers: &HeaderMa
         Stage::Consent => {
             if consent::was_remembered(app, context, headers, &transaction).await? {
                 return Ok(see_other(&transaction.hub()));
+            }
+            if transaction.no_page() {
+                return without_page(app, context, headers, &transaction).await;
             }
             consent::page(app, headers, &transaction).await
         }
@@ -35,7 +41,10 @@ pub(super) async fn next(app: &App, context: &RequestContext, headers: &HeaderMa
         }
         // Back from the IdP without an answer: the person may choose again.
         Stage::SignIn(_) => choose_or_leave(app, headers, &transaction).await,
-        Stage::SignedIn { .. } => finish(app, &transaction).await,
+        Stage::SignedIn { .. } => {
+            let response = finish(app, &transaction).await?;
+            choose::remember(app, headers, response).await
+        }
         // The client learns of the refusal from the authorization server.
         Stage::Denied { .. } if transaction.params.is_some() => Ok(see_other(&resume(&transaction))),
         Stage::Completed | Stage::Denied { .. } => Err(LoginError::AlreadyCompleted),
@@ -91,19 +100,38 @@ impl Departure {
     }
 }
 
-/// One IdP: there at once. Several: ask.
+/// One IdP, or one that the client's hint leads to: there at once. Else ask, and also where the person is to choose or came back.
 async fn choose_or_leave(app: &App, headers: &HeaderMap, transaction: &Transaction) -> Result<Response, LoginError> {
     let runtime = app.runtime.load_full();
     let allowed = transaction.identity_providers(&runtime.config)?;
-    match allowed.as_slice() {
-        [only] => Ok(leave(app, headers, transaction, only).await?.into_redirect()),
-        several => Ok(choose::page(transaction, several)),
+    let came_back = matches!(transaction.request.stage, Stage::SignIn(_));
+    let clear = match allowed.as_slice() {
+        _ if transaction.select_account() => None,
+        [only] => Some(*only),
+        _ if came_back => None,
+        several => choose::led_to(transaction, several),
+    };
+    match clear {
+        Some(idp) => Ok(leave(app, headers, transaction, idp).await?.into_redirect()),
+        None => Ok(choose::page(app, headers, transaction, &allowed)),
     }
+}
+
+/// `prompt=none` where a page would have to be shown: the client is told which one (OpenID Connect Core section 3.1.2.6).
+async fn without_page(app: &App, context: &RequestContext, headers: &HeaderMap, transaction: &Transaction) -> Result<Response, LoginError> {
+    let runtime = app.runtime.load_full();
+    let browser = SignedInBrowser::find(app, headers).await?;
+    let session = browser.filter(|browser| transaction.require_allowed(&runtime.config, &browser.session.idp).is_ok());
+    let error = LoginError::from(if session.is_some() { ChoiceError::ConsentRequired } else { ChoiceError::LoginRequired });
+    let subject = Subject { transaction: Some(transaction), user: session.as_ref().map(|browser| &browser.user), ..Subject::default() };
+    record::refusal(app, context, Kind::SignInRefused, &subject, &error).await;
+    let _: Advanced = transaction.advance(app, &Stage::Denied { code: error.code().to_owned() }).await?;
+    Ok(see_other(&resume(transaction)))
 }
 
 /// A session that lives in this browser already answers the question who the person is, if its IdP may.
 async fn use_session(app: &App, headers: &HeaderMap, transaction: &Transaction) -> Result<bool, LoginError> {
-    if transaction.force_login() {
+    if transaction.force_login() || transaction.select_account() {
         return Ok(false);
     }
     let Some(browser) = SignedInBrowser::find(app, headers).await? else { return Ok(false) };

@@ -16,6 +16,8 @@ use crate::pages::{self, ErrorPage};
 use crate::random::RandomError;
 use crate::sign_in::BeginError;
 
+use super::choose::ChoiceError;
+
 /// Why a sign-in, a consent or a sign-out does not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
@@ -151,6 +153,9 @@ pub enum LoginError {
     /// The sign-in did not begin.
     #[error(transparent)]
     Begin(#[from] BeginError),
+    /// No identity provider was chosen.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
 }
 
 impl LoginError {
@@ -195,6 +200,7 @@ impl LoginError {
             Self::Audit(error) => error.code(),
             Self::Random(error) => error.code(),
             Self::Begin(error) => error.code(),
+            Self::Choice(error) => error.code(),
         }
     }
 
@@ -265,6 +271,7 @@ impl LoginError {
             Self::ReauthenticationMissing => (StatusCode::FORBIDDEN, "A fresh sign-in is needed", Mender::Start),
             Self::UserDisabled => (StatusCode::FORBIDDEN, "Your account is disabled", Mender::Administrator),
             Self::ConsentRefused => (StatusCode::OK, "You did not allow the access", Mender::Nobody),
+            Self::Choice(error) => error.presentation(),
             Self::Begin(BeginError::Quota) => (StatusCode::TOO_MANY_REQUESTS, "Too many sign-ins at once", Mender::Administrator),
             Self::Store(_) | Self::Audit(_) | Self::Random(_) | Self::Begin(BeginError::Store(_) | BeginError::Random(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "Doorward cannot work at the moment", Mender::Administrator)
@@ -311,7 +318,7 @@ impl Explain for LoginError {
 }
 
 /// Who can mend a failure.
-enum Mender {
+pub(super) enum Mender {
     Start,
     Cookies,
     Administrator,

@@ -46,11 +46,11 @@ pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityPr
             code_challenge: &CodeChallenge::of_verifier(pkce_verifier.expose())?,
             max_age: transaction.force_login().then_some(0),
             acr_values: &[],
-            login_hint: None,
+            login_hint: transaction.login_hint_for(idp),
         },
     );
     let protocol = SignInProtocol::Oidc { state_hash: store::sha256(state.as_bytes()), nonce, pkce_verifier };
-    let next = Stage::SignIn(SignInState { idp: idp.id.to_string(), protocol });
+    let next = Stage::SignIn(SignInState { idp: idp.id.to_string(), protocol, login_hint: transaction.login_hint().map(str::to_owned) });
     match transaction.advance(app, &next).await? {
         store::Advanced::Moved { .. } => Ok(Vehicle::Address(url)),
         store::Advanced::Lost => Err(LoginError::OutOfStep),

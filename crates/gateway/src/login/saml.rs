@@ -56,7 +56,14 @@ pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityPr
     let sign = settings.sign_requests || metadata.want_authn_requests_signed;
     let relay_state = transaction.request.id.to_string();
     let vehicle = match endpoint.binding {
-        Binding::Redirect => Vehicle::Address(request.redirect_url(&sp, &relay_state, sign)?),
+        Binding::Redirect => {
+            let mut url = request.redirect_url(&sp, &relay_state, sign)?;
+            // Beside the SAML parameters, which the signature covers alone: Entra ID and Okta read it there.
+            if let Some(hint) = transaction.login_hint_for(idp) {
+                url.query_pairs_mut().append_pair("login_hint", hint);
+            }
+            Vehicle::Address(url)
+        }
         Binding::Post => {
             let form = request.post_form(&sp, &relay_state, sign)?;
             let fields = [("SAMLRequest", form.saml_request.as_str()), ("RelayState", form.relay_state.as_str())];
@@ -65,7 +72,7 @@ pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityPr
         }
     };
     let protocol = SignInProtocol::Saml { request_id: request.id };
-    let stage = Stage::SignIn(SignInState { idp: idp.id.to_string(), protocol });
+    let stage = Stage::SignIn(SignInState { idp: idp.id.to_string(), protocol, login_hint: transaction.login_hint().map(str::to_owned) });
     match transaction.advance(app, &stage).await? {
         store::Advanced::Moved { .. } => Ok(vehicle),
         store::Advanced::Lost => Err(LoginError::OutOfStep),

@@ -151,17 +151,36 @@ pub struct IdpChoice {
     pub name: String,
 }
 
+/// The question at which IdP to sign in.
+#[derive(Clone, Debug)]
+pub struct ChoosePage<'a> {
+    /// The id of the stored authorization request.
+    pub request: &'a str,
+    /// Proof that the answer comes from this page in this browser.
+    pub csrf: &'a str,
+    /// The IdP that this browser used last.
+    pub last: Option<IdpChoice>,
+    /// The others that have a button.
+    pub choices: Vec<IdpChoice>,
+    /// Whether an e-mail address can lead on.
+    pub asks_address: bool,
+    /// The address to begin with.
+    pub address: Option<&'a str>,
+    /// What to say about the address that was typed.
+    pub note: Option<&'a str>,
+}
+
 #[derive(Template)]
 #[template(path = "choose_idp.html")]
 struct ChooseTemplate<'a> {
-    request: &'a str,
-    csrf: &'a str,
-    choices: &'a [IdpChoice],
+    page: &'a ChoosePage<'a>,
+    address: String,
 }
 
 /// The page that asks at which IdP to sign in.
-pub fn choose_idp(request: &str, csrf: &str, choices: &[IdpChoice]) -> Response {
-    reply(StatusCode::OK, ChooseTemplate { request, csrf, choices }.render(), &Policy::plain())
+pub fn choose_idp(page: &ChoosePage<'_>) -> Response {
+    let address = shown(page.address.unwrap_or_default(), 254);
+    reply(StatusCode::OK, ChooseTemplate { page, address }.render(), &Policy::plain())
 }
 
 /// A form that the browser submits by itself.

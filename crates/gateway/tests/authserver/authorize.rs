@@ -42,6 +42,11 @@ async fn faults_of_client_or_target_are_pages() {
         (format!("/oauth/authorize?{}", "a=b&".repeat(70)), 400, "oauth.parameters_too_large"),
         // Anybody can register a web site: it gets no redirect that a person has not seen a page before.
         (authorize_target(&web, &[("redirect_uri", "https://app.example/cb"), ("scope", "nothing")]), 400, "oauth.scope_unknown"),
+        (
+            authorize_target(&web, &[("redirect_uri", "https://app.example/cb"), ("prompt", "none")]),
+            400,
+            "oauth.authorize_interaction_required",
+        ),
     ];
     for (target, status, code) in cases {
         let reply = gateway.get(&target).await;
@@ -68,7 +73,7 @@ async fn faults_of_the_request_are_told_to_the_client_with_state_and_issuer() {
         (&[("resource", "https://gw.example/")], "invalid_target", "oauth.resource_ambiguous"),
         (&[("resource", "")], "invalid_target", "oauth.resource_ambiguous"),
         (&[("scope", "admin")], "invalid_scope", "oauth.scope_unknown"),
-        (&[("prompt", "none")], "interaction_required", "oauth.authorize_interaction_required"),
+        (&[("prompt", "none consent")], "invalid_request", "oauth.authorize_prompt_combined"),
     ];
     for (changes, error, code) in cases {
         let reply = gateway.get(&authorize_target(&client, changes)).await;

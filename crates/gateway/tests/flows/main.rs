@@ -10,6 +10,8 @@ mod crooked_openid;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod realms;
+#[cfg(test)]
 mod saml_subjects;
 #[cfg(test)]
 mod sign_in;

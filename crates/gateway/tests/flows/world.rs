@@ -37,11 +37,13 @@ pub(crate) struct Wish {
     pub(crate) saml_signing: Signing,
     /// More settings of the SAML identity provider, such as `force_authn: true`.
     pub(crate) saml_settings: &'static str,
+    /// More settings of `openid`, `other` and `corporate` themselves, such as `domains: [example.com],`.
+    pub(crate) realms: [&'static str; 3],
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { groups_in_id_token: true, saml_binding: "redirect", saml_signing: Signing::Assertion, saml_settings: "" }
+        Self { groups_in_id_token: true, saml_binding: "redirect", saml_signing: Signing::Assertion, saml_settings: "", realms: [""; 3] }
     }
 }
 
@@ -179,13 +181,15 @@ pub(crate) async fn answer(browser: &mut Browser, page: &Page, idp: &str, person
     if let Some(target) = page.refresh() {
         return Some(browser.open_from(page.url.as_str(), page.url.join(&target).unwrap().as_str()).await);
     }
-    let form = page.forms().into_iter().next()?;
-    let button = [person, idp, "allow"].into_iter().find(|value| form.buttons.iter().any(|(_, own, _)| own == value));
+    let forms = page.forms();
+    let has = |form: &crate::browser::Form, value: &str| form.buttons.iter().any(|(_, own, _)| own == value);
+    let known = [person, idp, "allow"].into_iter().find_map(|value| Some((forms.iter().find(|form| has(form, value))?, Some(value))));
+    let (form, button) = known.or_else(|| Some((forms.first()?, None)))?;
     let is_saml = form.fields.iter().any(|(name, _)| name.starts_with("SAML"));
     if button.is_none() && !is_saml {
         return None;
     }
-    Some(browser.submit(page, &form, button).await)
+    Some(browser.submit(page, form, button).await)
 }
 
 fn oidc_settings(clock: &Clock, groups_in_id_token: bool) -> idp_oidc::Settings {
@@ -218,15 +222,16 @@ fn configuration(issuer: &str, metadata: &str, wish: &Wish) -> String {
         "{{ issuer: '{issuer}', client_id: doorward, client_secret: 'not a secret: development', scopes: [openid, email, profile, groups] }}"
     );
     let (binding, more) = (wish.saml_binding, wish.saml_settings);
+    let [openid, other, corporate] = wish.realms;
     let saml = format!("{{ metadata: '{metadata}', request_binding: {binding}, username_attribute: username, {more} }}");
     format!(
         "public_url: {PUBLIC_URL}
 data_dir: data
 master_key: {key}
 identity_providers:
-  openid: {{ name: Open, oidc: {oidc} }}
-  other: {{ oidc: {oidc} }}
-  corporate: {{ name: Corporate, saml: {saml} }}
+  openid: {{ name: Open, {openid} oidc: {oidc} }}
+  other: {{ {other} oidc: {oidc} }}
+  corporate: {{ name: Corporate, {corporate} saml: {saml} }}
   second: {{ saml: {saml} }}
   gone: {{ saml: {{ metadata_file: gone.xml }} }}
   dead: {{ oidc: {{ issuer: 'http://127.0.0.1:9', client_id: x, client_secret: y }} }}

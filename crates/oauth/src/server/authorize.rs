@@ -12,9 +12,12 @@ use crate::resource::{self, ProtectedResource, ResourceError, ResourceUri};
 use crate::scope::{self, ScopeError, ScopeSet};
 
 const MAX_STATE_BYTES: usize = 4096;
+/// The longest `login_hint` that is passed on: an e-mail address has at most 254 characters (RFC 5321 section 4.5.3.1.3).
+const MAX_HINT_BYTES: usize = 320;
 
 /// A checked authorization request: what the store keeps while the person signs in. Immutable from here on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the values of `prompt`, which stand beside each other in any combination but one")]
 pub struct AuthorizationParams {
     /// The client, known to the caller.
     pub client_id: String,
@@ -34,6 +37,15 @@ pub struct AuthorizationParams {
     pub force_login: bool,
     /// The client wants the person to be asked again (`prompt=consent`).
     pub force_consent: bool,
+    /// The client wants the person to choose the account (`prompt=select_account`).
+    #[serde(default)]
+    pub select_account: bool,
+    /// The client wants an answer without any page (`prompt=none`).
+    #[serde(default)]
+    pub no_page: bool,
+    /// Who probably signs in (`login_hint`), as the client says: shown and passed on, never believed.
+    #[serde(default)]
+    pub login_hint: Option<String>,
 }
 
 /// Where an answer to this request may be sent, success or error.
@@ -96,9 +108,12 @@ pub enum AuthorizeError {
     /// A request object by reference (RFC 9101).
     #[error("request_uri is not supported")]
     RequestUriUnsupported,
-    /// `prompt=none`: nothing can be granted without showing a page.
+    /// `prompt=none` of a client whose answers never travel without a page: see the caller's rule for redirect URIs.
     #[error("prompt=none cannot be satisfied")]
     InteractionRequired,
+    /// `prompt=none` together with another value (OpenID Connect Core section 3.1.2.1).
+    #[error("prompt=none stands together with another value")]
+    PromptCombined,
     /// The proof key is missing or wrong.
     #[error("{0}")]
     Pkce(PkceError),
@@ -122,6 +137,7 @@ impl AuthorizeError {
             Self::RequestObjectUnsupported => "oauth.authorize_request_object_unsupported",
             Self::RequestUriUnsupported => "oauth.authorize_request_uri_unsupported",
             Self::InteractionRequired => "oauth.authorize_interaction_required",
+            Self::PromptCombined => "oauth.authorize_prompt_combined",
             Self::Pkce(error) => error.code(),
             Self::Resource(error) => error.code(),
             Self::Scope(error) => error.code(),
@@ -131,9 +147,12 @@ impl AuthorizeError {
     /// The `error` parameter of the redirect (RFC 6749 section 4.1.2.1, RFC 8707 section 2, RFC 9101 section 7).
     pub fn oauth_error(&self) -> &'static str {
         match self {
-            Self::Repeated(_) | Self::StateTooLong | Self::ResponseTypeMissing | Self::ResponseModeUnsupported | Self::Pkce(_) => {
-                "invalid_request"
-            }
+            Self::Repeated(_)
+            | Self::StateTooLong
+            | Self::ResponseTypeMissing
+            | Self::ResponseModeUnsupported
+            | Self::PromptCombined
+            | Self::Pkce(_) => "invalid_request",
             Self::ResponseTypeUnsupported => "unsupported_response_type",
             Self::RequestObjectUnsupported => "request_not_supported",
             Self::RequestUriUnsupported => "request_uri_not_supported",
@@ -224,9 +243,10 @@ pub fn check(
     if parameters.get("request_uri").is_some() {
         return Err(AuthorizeError::RequestUriUnsupported);
     }
-    let prompt: Vec<&str> = parameters.get("prompt").unwrap_or_default().split(' ').collect();
-    if prompt.contains(&"none") {
-        return Err(AuthorizeError::InteractionRequired);
+    let prompt: Vec<&str> = parameters.get("prompt").unwrap_or_default().split(' ').filter(|value| !value.is_empty()).collect();
+    let no_page = prompt.contains(&"none");
+    if no_page && prompt.iter().any(|value| *value != "none") {
+        return Err(AuthorizeError::PromptCombined);
     }
     // RFC 7636 section 4.3.
     let code_challenge =
@@ -245,7 +265,17 @@ pub fn check(
         code_challenge,
         force_login: prompt.contains(&"login"),
         force_consent: prompt.contains(&"consent"),
+        select_account: prompt.contains(&"select_account"),
+        no_page,
+        login_hint: parameters.get("login_hint").and_then(login_hint).map(str::to_owned),
     })
+}
+
+/// A hint that can be shown and passed on. One that cannot is as good as none: it decides nothing, so it refuses nothing.
+pub fn login_hint(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let fits = !text.is_empty() && text.len() <= MAX_HINT_BYTES && !text.chars().any(char::is_control);
+    fits.then_some(text)
 }
 
 /// The characters that RFC 6749 section 5.2 allows in `error_description`.

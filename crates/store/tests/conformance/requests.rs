@@ -37,6 +37,7 @@ fn at_the_idp() -> Stage {
             nonce: Secret::new("the-nonce".to_owned()),
             pkce_verifier: Secret::new("the-verifier".to_owned()),
         },
+        login_hint: Some("dana@example.com".to_owned()),
     })
 }
 

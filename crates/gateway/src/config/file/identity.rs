@@ -4,15 +4,28 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A place where people sign in: exactly one of `saml` and `oidc`.
-#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in super::super) struct FileIdp {
     /// The name on the sign-in page; without it, the id.
     pub(in super::super) name: Option<String>,
+    /// The e-mail domains whose addresses lead here, exactly and in lower case; a subdomain is another domain. `*` stands for every domain that no other identity provider has.
+    #[schemars(extend("examples" = [["example.com", "example.org"]]))]
+    pub(in super::super) domains: Vec<String>,
+    /// Whether the sign-in page has a button for it. Without one, only its `domains` lead there.
+    pub(in super::super) listed: bool,
+    /// Whether the address that a person typed, or that the client named, is passed on. Without this key: yes with `oidc`, no with `saml`.
+    pub(in super::super) login_hint: Option<bool>,
     /// Sign-in by SAML 2.0.
     pub(in super::super) saml: Option<FileSaml>,
     /// Sign-in by OpenID Connect.
     pub(in super::super) oidc: Option<FileOidc>,
+}
+
+impl Default for FileIdp {
+    fn default() -> Self {
+        Self { name: None, domains: Vec::new(), listed: true, login_hint: None, saml: None, oidc: None }
+    }
 }
 
 /// The binding of the AuthnRequest.

@@ -8,11 +8,11 @@ use saml::EntityId;
 use url::Url;
 
 use super::super::file::{FileBinding, FileIdp, FileOidc, FileSaml};
-use super::super::ids::IdpId;
-use super::super::path;
+use super::super::ids::{IdpId, UpstreamId};
 use super::super::problem::ProblemKind;
 use super::super::public_url::is_loopback;
-use super::super::types::{IdentityProvider, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp};
+use super::super::types::{ANY_DOMAIN, IdentityProvider, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp, Upstream};
+use super::super::{path, realm};
 use super::{Named, Resolver};
 
 impl Resolver<'_> {
@@ -25,14 +25,54 @@ impl Resolver<'_> {
         for (name, idp) in file {
             let at = path::key("identity_providers", &name);
             let id = self.parsed(&at, IdpId::parse(&name));
+            let domains = self.domains(&path::key(&at, "domains"), &idp.domains);
+            if !idp.listed && domains.is_empty() {
+                self.invalid(&path::key(&at, "listed"), "nothing leads here: without a button it needs domains");
+            }
             let protocol = self.protocol(&at, idp.saml, idp.oidc);
             if let (Some(id), Some(protocol)) = (id, protocol) {
-                let provider = IdentityProvider { id: id.clone(), name: idp.name.unwrap_or_else(|| name.clone()), protocol };
+                let login_hint = idp.login_hint.unwrap_or(matches!(protocol, Protocol::Oidc(_)));
+                let provider_name = idp.name.unwrap_or_else(|| name.clone());
+                let provider = IdentityProvider { id: id.clone(), name: provider_name, domains, listed: idp.listed, login_hint, protocol };
                 named.entries.insert(id, provider);
             }
             named.known.push(name);
         }
         named
+    }
+
+    /// Domains as they stand after the `@`, exactly: no pattern reaches across names that belong to others.
+    fn domains(&mut self, at: &str, list: &[String]) -> BTreeSet<String> {
+        let mut domains = BTreeSet::new();
+        for (number, text) in list.iter().enumerate() {
+            let at = path::index(at, number);
+            if text != ANY_DOMAIN && realm::domain(text).as_deref() != Some(text) {
+                self.invalid(&at, "write the domain as it stands after the @, in lower case and ASCII, such as example.com, or *");
+            }
+            domains.insert(text.clone());
+        }
+        domains
+    }
+
+    /// Where an address leads must be clear: a domain belongs to one of the identity providers that an upstream admits.
+    pub(super) fn domains_are_clear(&mut self, idps: &BTreeMap<IdpId, IdentityProvider>, upstreams: &BTreeMap<UpstreamId, Upstream>) {
+        let pairs =
+            idps.values().enumerate().flat_map(|(number, one)| idps.values().skip(number.saturating_add(1)).map(move |two| (one, two)));
+        for (one, two) in pairs {
+            let meet = |upstream: &&Upstream| [one, two].into_iter().all(|idp| upstream.identity_providers.contains(&idp.id));
+            let Some(upstream) = upstreams.values().find(meet) else { continue };
+            for domain in one.domains.intersection(&two.domains) {
+                let message = format!(
+                    "{domain} leads to {} as well, and the upstream {} admits both; leave one of them out of its identity_providers, or of domains",
+                    one.id, upstream.id
+                );
+                self.report(
+                    ProblemKind::ConflictingKeys,
+                    &path::key(&path::key("identity_providers", two.id.as_str()), "domains"),
+                    message,
+                );
+            }
+        }
     }
 
     fn protocol(&mut self, at: &str, saml: Option<FileSaml>, oidc: Option<FileOidc>) -> Option<Protocol> {

@@ -1,5 +1,6 @@
 //! Where people sign in.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use oauth::Secret;
@@ -10,6 +11,9 @@ use url::Url;
 
 use super::super::ids::IdpId;
 
+/// In place of a domain: every domain that no other identity provider has.
+pub const ANY_DOMAIN: &str = "*";
+
 /// A place where people sign in.
 #[derive(Clone, Debug)]
 pub struct IdentityProvider {
@@ -17,6 +21,12 @@ pub struct IdentityProvider {
     pub id: IdpId,
     /// The name on the sign-in page; the id where none is given.
     pub name: String,
+    /// The e-mail domains whose addresses lead here, in lower case; [`ANY_DOMAIN`] stands for those that lead nowhere else.
+    pub domains: BTreeSet<String>,
+    /// Whether the sign-in page has a button for it.
+    pub listed: bool,
+    /// Whether the address that a person typed is passed on.
+    pub login_hint: bool,
     /// SAML or OpenID Connect.
     pub protocol: Protocol,
 }

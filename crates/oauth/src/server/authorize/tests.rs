@@ -1,6 +1,6 @@
 //! Authorization requests, one change at a time.
 
-use super::{AuthorizeError, ReplyTarget, TargetError, check, reply_target};
+use super::{AuthorizeError, ReplyTarget, TargetError, check, login_hint, reply_target};
 use crate::pkce::PkceError;
 use crate::redirect::{RedirectError, RedirectUri};
 use crate::resource::{ProtectedResource, ResourceError, ResourceUri};
@@ -42,6 +42,31 @@ fn a_good_request_is_kept_as_it_was_meant() {
     assert_eq!(serde_json::from_str::<super::AuthorizationParams>(&stored).unwrap(), params);
 }
 
+/// OpenID Connect Core section 3.1.2.1.
+#[test]
+fn prompt_and_login_hint() {
+    let long = "a".repeat(321);
+    // (parameters, [login, consent, select_account, none], hint)
+    let cases = [
+        (String::new(), [false; 4], None),
+        ("prompt=login+consent".to_owned(), [true, true, false, false], None),
+        ("prompt=select_account".to_owned(), [false, false, true, false], None),
+        ("prompt=none".to_owned(), [false, false, false, true], None),
+        // RFC 6749 section 3.1: without a value is as good as not there; a value that means nothing is passed over.
+        ("prompt=&login_hint=".to_owned(), [false; 4], None),
+        ("prompt=create".to_owned(), [false; 4], None),
+        ("login_hint=dana%40example.com".to_owned(), [false; 4], Some("dana@example.com")),
+        ("login_hint=+dana%40example.com+".to_owned(), [false; 4], Some("dana@example.com")),
+        (format!("login_hint={long}"), [false; 4], None),
+    ];
+    assert_eq!(login_hint("dana\u{85}x"), None);
+    for (more, prompts, hint) in cases {
+        let params = check(&parameters(&format!("{GOOD}&{more}")), &target(), "c", &protected()).unwrap();
+        assert_eq!([params.force_login, params.force_consent, params.select_account, params.no_page], prompts, "{more}");
+        assert_eq!(params.login_hint.as_deref(), hint, "{more}");
+    }
+}
+
 #[test]
 fn faults_of_the_target_are_never_redirected() {
     let cases = [
@@ -81,7 +106,8 @@ fn faults_of_the_request_are_redirected() {
         (format!("{GOOD}&response_mode=form_post"), AuthorizeError::ResponseModeUnsupported, "invalid_request"),
         (format!("{GOOD}&request=e30"), AuthorizeError::RequestObjectUnsupported, "request_not_supported"),
         (format!("{GOOD}&request_uri=https%3A%2F%2Fevil"), AuthorizeError::RequestUriUnsupported, "request_uri_not_supported"),
-        (format!("{GOOD}&prompt=none"), AuthorizeError::InteractionRequired, "interaction_required"),
+        (format!("{GOOD}&prompt=none+login"), AuthorizeError::PromptCombined, "invalid_request"),
+        (format!("{GOOD}&login_hint=a&login_hint=b"), AuthorizeError::Repeated("login_hint".to_owned()), "invalid_request"),
         (GOOD.replace("code_challenge=E9", "x=E9"), AuthorizeError::Pkce(PkceError::ChallengeMissing), "invalid_request"),
         (GOOD.replace("S256", "plain"), AuthorizeError::Pkce(PkceError::MethodRefused), "invalid_request"),
         (GOOD.replace("crm", "hr"), AuthorizeError::Resource(ResourceError::Unknown), "invalid_target"),
