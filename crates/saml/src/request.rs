@@ -94,10 +94,8 @@ impl AuthnRequest {
         let before = format!(
             r#"<samlp:AuthnRequest xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="{id}" Version="2.0" IssueInstant="{instant}" Destination="{destination}"{force}{passive} ProtocolBinding="{BINDING_POST}" AssertionConsumerServiceURL="{acs}"><saml:Issuer>{issuer}</saml:Issuer>"#
         );
-        let mut after = String::new();
-        if let Some(format) = &self.name_id_format {
-            let _ = write!(after, r#"<samlp:NameIDPolicy Format="{}" AllowCreate="true"/>"#, escape_xml(format));
-        }
+        let format = self.name_id_format.as_ref().map(|format| format!(r#"Format="{}" "#, escape_xml(format))).unwrap_or_default();
+        let mut after = format!(r#"<samlp:NameIDPolicy {format}AllowCreate="true"/>"#);
         if !self.requested_authn_context.is_empty() {
             after.push_str(r#"<samlp:RequestedAuthnContext Comparison="exact">"#);
             for class in &self.requested_authn_context {

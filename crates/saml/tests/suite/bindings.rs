@@ -66,6 +66,22 @@ fn an_unsigned_request_is_one() {
     assert!(parse_post_request(&form.saml_request, None, Some(&certificate("sp"))).is_err());
 }
 
+/// SAML core 3.4.1.1: without `AllowCreate` an IdP makes no identifier for a person it has not seen with us. LemonLDAP::NG then refuses.
+#[test]
+fn a_request_lets_the_idp_make_an_identifier() {
+    let persistent = Some("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent".to_owned());
+    let cases = [
+        (persistent, r#"<samlp:NameIDPolicy Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent" AllowCreate="true"/>"#),
+        (None, r#"<samlp:NameIDPolicy AllowCreate="true"/>"#),
+    ];
+    for (name_id_format, expected) in cases {
+        let request = AuthnRequest { name_id_format, ..request("https://idp.test/sso") };
+        let form = request.post_form(&sp(), "", false).unwrap();
+        let xml = String::from_utf8(STANDARD.decode(form.saml_request).unwrap()).unwrap();
+        assert!(xml.contains(expected), "{xml}");
+    }
+}
+
 #[test]
 fn requests_that_cannot_be_sent_are_refused() {
     let request = request("https://idp.test/sso");
