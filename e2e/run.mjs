@@ -8,13 +8,14 @@ import { conformanceSuite } from './checks/conformance.mjs';
 import { counterparts } from './checks/counterparts.mjs';
 import { diskSuite } from './checks/disk.mjs';
 import { headersSuite } from './checks/headers.mjs';
+import { idpSuite } from './checks/idp.mjs';
 import { refusalsSuite } from './checks/refusals.mjs';
 import { signaturesSuite } from './checks/signatures.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
 const SIDE_BY_SIDE = 2;
 const suites = {
-  counterparts, clients: clientsSuite, headers: headersSuite, refusals: refusalsSuite, signatures: signaturesSuite, conformance: conformanceSuite,
+  counterparts, idp: idpSuite, clients: clientsSuite, headers: headersSuite, refusals: refusalsSuite, signatures: signaturesSuite, conformance: conformanceSuite,
   disk: diskSuite, browser: browserSuite,
 };
 

@@ -40,9 +40,10 @@ export class Browser {
       headers['content-type'] = 'application/x-www-form-urlencoded';
       headers.origin = from?.origin ?? 'null';
     }
+    const start = performance.now();
     const response = await fetch(url, { method, headers, body, redirect: 'manual', signal: AbortSignal.timeout(15_000) });
     this.jar.store(url, response.headers);
-    this.trail.push({ method, url: url.href, status: response.status, body });
+    this.trail.push({ method, url: url.href, status: response.status, body, ms: performance.now() - start });
     return response;
   }
 
@@ -73,8 +74,8 @@ const steps = [
   function password(browser, page, person, stopAt) {
     const form = forms(page.html, page.url).find((candidate) => candidate.fields.some((field) => field.type === 'password'));
     if (!form) return null;
-    const name = form.fields.find((field) => ['username', 'login'].includes(field.name))?.name ?? 'username';
-    return browser.submit(page, form, { [name]: person.user, password: passwords[person.user] ?? 'wrong' }, form.buttons.at(-1), stopAt);
+    const name = form.fields.find((field) => ['username', 'login', 'user'].includes(field.name))?.name ?? 'username';
+    return browser.submit(page, form, { [name]: person.user, password: person.password ?? 'wrong' }, form.buttons.at(-1), stopAt);
   },
   function autoPost(browser, page, _person, stopAt) {
     const form = forms(page.html, page.url).find((candidate) => candidate.fields.some((field) => /^SAML(Request|Response)$/.test(field.name)));
@@ -100,6 +101,11 @@ const steps = [
     const link = links(page.html, page.url).find(({ href }) => new URL(href).searchParams.get('idp') === person.idp);
     return link ? browser.open(link.href, { from: page.url, stopAt }) : null;
   },
+  // npm saml-idp asks for no password: it shows the one person it knows, and a button.
+  function samlIdp(browser, page, _person, stopAt) {
+    const form = forms(page.html, page.url).find((candidate) => candidate.fields.some((field) => field.name === '_authnRequest'));
+    return form ? browser.submit(page, form, {}, null, stopAt) : null;
+  },
   function idpConsent(browser, page, _person, stopAt) {
     const form = forms(page.html, page.url).find((candidate) => candidate.fields.some((field) => field.name === 'prompt' && field.value === 'consent'));
     return form ? browser.submit(page, form, {}, form.buttons[0] ?? null, stopAt) : null;
@@ -114,13 +120,13 @@ const consentButton = (form, person) => {
 /**
  * Signs `person` in, starting at `url`, until the browser is sent to an address that starts with `stopAt`.
  * With `deliver` that address is asked for as well (the client has a listener of its own).
- * Gives the callback address. A page nobody knows, or an error page, is an error that carries its text.
+ * Gives the callback address. A page nobody knows, or an error page, is an error that carries its text and the page itself.
  */
-export async function signIn({ url, user, idp, stopAt, deliver = false, deny = false, browser = new Browser() }) {
-  const person = { user, idp, deny };
+export async function signIn({ url, user, idp, stopAt, deliver = false, deny = false, password = passwords[user], browser = new Browser() }) {
+  const person = { user, idp, deny, password };
   let page = await browser.open(url, { stopAt });
   for (let count = 0; count < PAGES_AT_MOST && !page.reached; count += 1) {
-    if (page.status >= 400) throw new Error(`${page.url.pathname} answered ${page.status}: ${text(page.html).slice(0, 400)}`);
+    if (page.status >= 400) throw withPage(`${page.url.pathname} answered ${page.status}: ${text(page.html).slice(0, 400)}`, page);
     page = await nextPage(browser, page, person, stopAt);
   }
   if (!page.reached) throw new Error(`never reached ${stopAt}; last page ${page.url}`);
@@ -129,12 +135,14 @@ export async function signIn({ url, user, idp, stopAt, deliver = false, deny = f
   return { callback, posted: page.posted, trail: browser.trail, consentPage: person.consentPage };
 }
 
+const withPage = (message, page) => Object.assign(new Error(message), { page });
+
 async function nextPage(browser, page, person, stopAt) {
   for (const step of steps) {
     const next = await step(browser, page, person, stopAt);
     if (next) return next;
   }
-  throw new Error(`no idea what to do on ${page.url} (${page.status}): ${text(page.html).slice(0, 400)}`);
+  throw withPage(`no idea what to do on ${page.url.origin}${page.url.pathname} (${page.status}): ${text(page.html).slice(0, 400)}`, page);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -76,10 +76,10 @@ export async function startInstallation({ programs, work, upstreams = {}, saml =
 }
 
 /** Starts Doorward on a configuration file and waits until it answers. `wrap` is a command that starts the command after it. */
-export async function startDoorward(programs, config, publicUrl, wrap = []) {
+export async function startDoorward(programs, config, publicUrl, wrap = [], name = 'doorward') {
   if (!existsSync(binary)) throw new Error(`${binary} is not there: cargo build --release`);
   const [command, ...args] = [...wrap, binary, 'serve', '--config', config];
-  const program = programs.start('doorward', command, args, { env: { NO_COLOR: '1' } });
+  const program = programs.start(name, command, args, { env: { NO_COLOR: '1' } });
   await programs.ready(program, () => answers(`${publicUrl}/.well-known/oauth-authorization-server`, 1));
   return program;
 }
@@ -93,7 +93,8 @@ export async function introduce({ publicUrl, ssp }, { encrypt = false } = {}) {
   ssp.tell({ entityId, acs: `${publicUrl}/login/saml/ssp/acs`, certificate, encrypt });
 }
 
-async function startFixture(programs) {
+/** The MCP server of `e2e/rust`. */
+export async function startFixture(programs) {
   const port = await freePort();
   const program = programs.start('fixture', rustProgram('fixture'), [], { env: { E2E_PORT: String(port) } });
   const url = `http://127.0.0.1:${port}/mcp`;

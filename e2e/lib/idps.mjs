@@ -1,41 +1,48 @@
-// The two identity providers of a run, started on free ports of loopback.
+// The two identity providers of most suites, started on free ports of loopback.
 import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { answers, freePort, run } from './process.mjs';
 
 const here = new URL('..', import.meta.url).pathname;
 
 /** SimpleSAMLphp on PHP's own server. Gives its metadata address and a way to tell it about a service provider. */
-export async function startSimpleSamlPhp(programs, work) {
-  const port = await freePort();
+export async function startSimpleSamlPhp(programs, work, wantedPort = null) {
+  const port = wantedPort ?? await freePort();
   const url = `http://127.0.0.1:${port}`;
   for (const folder of ['cert', 'log', 'data', 'tmp', 'docroot']) mkdirSync(`${work}/${folder}`, { recursive: true });
   if (!existsSync(`${work}/docroot/simplesaml`)) symlinkSync('/usr/share/simplesamlphp/www', `${work}/docroot/simplesaml`);
-  await makeCertificate(work);
+  await makeCertificate(`${work}/cert`);
   const env = { E2E_SSP_WORK: work, E2E_SSP_URL: url, SIMPLESAMLPHP_CONFIG_DIR: `${here}idp/simplesamlphp/config`, PHP_CLI_SERVER_WORKERS: '4' };
   const server = ['-d', `session.save_path=${work}/tmp`, '-d', 'session.gc_probability=0', '-S', `127.0.0.1:${port}`, '-t', `${work}/docroot`];
   const program = programs.start('simplesamlphp', 'php', server, { env });
   const metadata = `${url}/simplesaml/saml2/idp/metadata.php`;
   await programs.ready(program, () => answers(metadata, 1));
   const tell = (sp) => {
-    writeFileSync(`${work}/sp.json.new`, JSON.stringify({ encrypt: false, ...sp }));
+    writeFileSync(`${work}/sp.json.new`, JSON.stringify({ encrypt: false, signAssertion: true, signResponse: true, validateRequests: true, ...sp }));
     renameSync(`${work}/sp.json.new`, `${work}/sp.json`);
   };
   return { url, metadata, entityId: `${url}/idp`, tell };
 }
 
-async function makeCertificate(work) {
-  const files = ['-keyout', `${work}/cert/idp.key`, '-out', `${work}/cert/idp.crt`];
+/** A key and a certificate for an identity provider: `idp.key` and `idp.crt`. */
+export async function makeCertificate(folder) {
+  const files = ['-keyout', `${folder}/idp.key`, '-out', `${folder}/idp.crt`];
   const { code, stderr } = await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-sha256', '-days', '30', '-nodes', '-subj', '/CN=idp.test', ...files]);
   if (code !== 0) throw new Error(`openssl: ${stderr}`);
 }
 
-/** npm oidc-provider, with Doorward as its one client. */
-export async function startOpenIdProvider(programs, redirectUri) {
-  const port = await freePort();
+/**
+ * npm oidc-provider, with Doorward as its client. `clients` are more registrations of it, in the specification's words;
+ * `claimsIn` says where the claims stand: `id_token` or only `userinfo`.
+ */
+export async function startOpenIdProvider(programs, redirectUri, { port: wantedPort = null, clients = [], claimsIn = 'id_token', name = 'oidc-provider' } = {}) {
+  const port = wantedPort ?? await freePort();
   const client = { id: 'doorward', secret: 'only-for-tests-on-loopback-0123456789' };
   const issuer = `http://127.0.0.1:${port}`;
-  const env = { E2E_OP_URL: issuer, E2E_OP_CLIENT_ID: client.id, E2E_OP_CLIENT_SECRET: client.secret, E2E_OP_REDIRECT_URI: redirectUri };
-  const program = programs.start('oidc-provider', process.execPath, [`${here}idp/openid/provider.mjs`], { env });
+  const env = {
+    E2E_OP_URL: issuer, E2E_OP_CLIENT_ID: client.id, E2E_OP_CLIENT_SECRET: client.secret, E2E_OP_REDIRECT_URI: redirectUri,
+    E2E_OP_CLIENTS: JSON.stringify(clients), E2E_OP_CLAIMS_IN: claimsIn,
+  };
+  const program = programs.start(name, process.execPath, [`${here}idp/openid/provider.mjs`], { env });
   await programs.ready(program, () => answers(`${issuer}/.well-known/openid-configuration`, 1));
   return { issuer, client };
 }

@@ -29,9 +29,9 @@ export async function redeem({ server, clientId, verifier, redirectUri, resource
 }
 
 /** From nothing to tokens for one person at one MCP server. */
-export async function tokensFor(url, { user, idp, browser = new Browser() }) {
+export async function tokensFor(url, { user, idp, password, browser = new Browser() }) {
   const begun = await beginAuthorization(url);
-  const { callback } = await signIn({ url: begun.authorizationUrl, user, idp, stopAt: REDIRECT, browser });
+  const { callback } = await signIn({ url: begun.authorizationUrl, user, idp, password, stopAt: REDIRECT, browser });
   const { status, body } = await redeem(begun, callback);
   if (status !== 200) throw new Error(`the token endpoint answered ${status}: ${JSON.stringify(body)}`);
   return { ...begun, accessToken: body.access_token, refreshToken: body.refresh_token };

@@ -12,11 +12,18 @@ use crate::shell::{self, Job};
 
 const LIMIT: Duration = Duration::from_mins(15);
 
-/// The SAML IdP (PHP), the second opinion on signatures, the browser, the load generator, and what starts them.
-const DEBIAN: [&str; 13] = [
+/// The SAML IdPs (PHP, Perl), the second opinion on signatures, the browser, the load generator, and what starts them.
+/// LemonLDAP::NG is the portal alone, with what its SAML needs; as a whole it brings a manager and a web server.
+const DEBIAN: [&str; 19] = [
     "ca-certificates",
     "chromium",
     "fonts-dejavu-core",
+    "libglib-perl",
+    "libio-string-perl",
+    "liblasso-perl",
+    "liblemonldap-ng-portal-perl",
+    "libstring-random-perl",
+    "libxml-simple-perl",
     "openssl",
     "php-cli",
     "php-curl",
@@ -61,13 +68,15 @@ fn as_root(words: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
-/// The npm packages of `e2e/package-lock.json`, Node 22 among them.
+/// The npm packages of `e2e/package-lock.json`, Node 22 among them, and those of saml-idp, which wants others of its own.
 pub(crate) fn npm(root: &Path, log: &Path) -> Result<()> {
-    let e2e = root.join("e2e");
-    once(&e2e.join("package-lock.json"), &e2e.join("node_modules/.doorward-installed"), || {
-        let mut command = Command::new("npm");
-        command.current_dir(&e2e).args(["ci", "--no-audit", "--no-fund"]);
-        shell::run(Job { command, log, limit: LIMIT })
+    ["e2e", "e2e/idp/saml-idp"].into_iter().try_for_each(|folder| {
+        let folder = root.join(folder);
+        once(&folder.join("package-lock.json"), &folder.join("node_modules/.doorward-installed"), || {
+            let mut command = Command::new("npm");
+            command.current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]);
+            shell::run(Job { command, log, limit: LIMIT })
+        })
     })
 }
 

@@ -14,5 +14,7 @@ $metadata[getenv('E2E_SSP_URL') . '/idp'] = [
             'attribute' => 'mail',
             'Format' => 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
         ],
+        2 => ['class' => 'saml:PersistentNameID', 'attribute' => 'uid'],
+        3 => ['class' => 'saml:TransientNameID'],
     ],
 ];

@@ -6,10 +6,10 @@ if (is_readable($file)) {
     $metadata[$sp['entityId']] = [
         'AssertionConsumerService' => $sp['acs'],
         'NameIDFormat' => 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
-        'saml20.sign.assertion' => true,
-        'saml20.sign.response' => true,
+        'saml20.sign.assertion' => $sp['signAssertion'],
+        'saml20.sign.response' => $sp['signResponse'],
         'assertion.encryption' => $sp['encrypt'],
-        'validate.authnrequest' => true,
+        'validate.authnrequest' => $sp['validateRequests'],
         'certData' => $sp['certificate'],
     ];
 }
