@@ -3,7 +3,6 @@
 //! Owns the order in which the parts start (audit first, so that every later part can be recorded) and the value that
 //! every handler gets. Nothing is listening before every part has started.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
@@ -31,6 +30,7 @@ use crate::openid;
 use crate::outbound::{Outbound, OutboundError};
 use crate::proxy;
 use crate::random::Random;
+use crate::reload;
 use crate::request_id::RequestContext;
 use crate::routes;
 use crate::runtime::Runtime;
@@ -39,10 +39,15 @@ use crate::unrouted;
 /// Everything that handlers share.
 #[derive(Debug)]
 pub struct App {
-    /// The configuration that Doorward started with: listener, data folder, keys. The rest is in `runtime`.
+    /// The configuration that Doorward started with. Read from it only what a reload cannot change (public address, listener,
+    /// folders, keys: `config/startup.rs`); everything else is in `runtime`.
     pub config: Arc<Config>,
     /// What a reload swaps.
     pub runtime: ArcSwap<Runtime>,
+    /// The host names that are served; replaced by a reload.
+    pub hosts: Arc<edge::Hosts>,
+    /// What the last reload saw.
+    pub reload: reload::State,
     /// The database.
     pub store: Store,
     /// The audit trail.
@@ -168,7 +173,23 @@ impl App {
         let outbound = Outbound::new()?;
         let (runtime, login, proxy) = (ArcSwap::from_pointee(runtime), login::State::default(), proxy::State::default());
         let (openid, started) = (openid::Providers::default(), clock.now());
-        let app = Arc::new(Self { config, runtime, store, audit, keys, login, openid, proxy, outbound, clock, random: Random, started });
+        let (hosts, reload) = (Arc::new(edge::Hosts::new(&hosts(&config))), reload::State::of(&config));
+        let app = Arc::new(Self {
+            config,
+            runtime,
+            hosts,
+            reload,
+            store,
+            audit,
+            keys,
+            login,
+            openid,
+            proxy,
+            outbound,
+            clock,
+            random: Random,
+            started,
+        });
         login::spawn_refresh(&app);
         housekeeping::spawn(&app);
         Ok(app)
@@ -180,19 +201,8 @@ fn configuration_loaded(config: &Config, policies: &str, now: jiff::Timestamp) -
     Event::new(Kind::ConfigLoaded, now)
         .with_detail("version", env!("CARGO_PKG_VERSION"))
         .with_detail("file", file_of(config).unwrap_or_else(|| "(given as text)".to_owned()))
-        .with_detail("configuration", fingerprint(config))
+        .with_detail("configuration", config.fingerprint())
         .with_detail("policies", policies)
-}
-
-/// The SHA-256 of the configuration in force; secrets are hidden before it is taken.
-pub(crate) fn fingerprint(config: &Config) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, config.effective().to_string().as_bytes());
-    let mut fingerprint = String::with_capacity(64);
-    for byte in digest.as_ref() {
-        // Writing to a String cannot fail.
-        let _ = write!(fingerprint, "{byte:02x}");
-    }
-    fingerprint
 }
 
 /// The whole path of the configuration file, if it is not given as text.
@@ -218,7 +228,7 @@ pub async fn listen(config: &Config) -> Result<TcpListener, StartError> {
 
 /// Serves `app` on `listener` until `shutdown` is ready, then drains.
 pub async fn serve(app: SharedApp, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
-    let settings = listener_settings(&app.config)?;
+    let settings = listener_settings(&app.config, &app.hosts)?;
     let admin = admin::Server::start(&app).await?;
     announce(&app.config, &listener);
     let router = routes::router(Arc::clone(&app));
@@ -279,7 +289,7 @@ pub fn tls_settings(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>
     }
 }
 
-fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> {
+fn listener_settings(config: &Config, hosts: &Arc<edge::Hosts>) -> Result<listener::Settings, StartError> {
     let tls = tls_settings(config)?;
     let limits = listener::Limits {
         header_bytes: config.limits.header_bytes,
@@ -290,12 +300,12 @@ fn listener_settings(config: &Config) -> Result<listener::Settings, StartError> 
         idle_timeout: config.limits.idle_timeout,
         ..listener::Limits::default()
     };
-    let resources: Vec<url::Url> = config
-        .upstreams
-        .values()
-        .filter(|upstream| upstream.host.is_some())
-        .filter_map(|upstream| upstream.resource.as_str().parse().ok())
-        .collect();
-    let hosts = edge::Hosts::new(std::iter::once(config.public_url.url()).chain(&resources));
-    Ok(listener::Settings { tls, limits, hosts: Arc::new(hosts) })
+    Ok(listener::Settings { tls, limits, hosts: Arc::clone(hosts) })
+}
+
+/// The addresses whose hosts are served: ours, and those of upstreams with a host name of their own.
+pub fn hosts(config: &Config) -> Vec<url::Url> {
+    let named = config.upstreams.values().filter(|upstream| upstream.host.is_some());
+    let resources = named.filter_map(|upstream| upstream.resource.as_str().parse().ok());
+    std::iter::once(config.public_url.url().clone()).chain(resources).collect()
 }

@@ -21,6 +21,7 @@ pub mod outbound;
 pub mod pages;
 pub mod proxy;
 pub mod random;
+pub mod reload;
 pub mod request_id;
 pub mod routes;
 pub mod runtime;

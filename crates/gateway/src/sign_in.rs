@@ -61,7 +61,7 @@ pub async fn begin(
     let now = app.clock.now();
     let network = network(context.peer.ip()).to_string();
     let begun = app.store.sign_ins_begun_since(&network, now.checked_sub(WINDOW).unwrap_or(now)).await?;
-    if usize::try_from(begun).unwrap_or(usize::MAX) >= app.config.limits.sign_ins_per_address {
+    if usize::try_from(begun).unwrap_or(usize::MAX) >= app.runtime.load().config.limits.sign_ins_per_address {
         return Err(BeginError::Quota);
     }
     let token = app.random.token()?;

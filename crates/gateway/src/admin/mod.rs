@@ -12,12 +12,13 @@ mod connection;
 mod error;
 mod operator;
 mod record;
+mod reload;
 mod socket;
 mod status;
 #[cfg(test)]
 mod tests;
 
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use crate::app::SharedApp;
@@ -32,6 +33,7 @@ pub(crate) use status::Status;
 /// Every route of the administrators. An area is a file beside this one and adds its routes here.
 fn router(app: SharedApp) -> Router {
     Router::new()
+        .route("/reload", post(reload::post))
         .route("/status", get(status::get))
         .fallback(error::path_unknown)
         .method_not_allowed_fallback(error::method_not_allowed)

@@ -33,7 +33,7 @@ pub(super) async fn get(State(app): State<SharedApp>) -> Json<Status> {
         started: app.started,
         public_url: runtime.config.public_url.issuer().to_owned(),
         file: app::file_of(&runtime.config),
-        configuration: app::fingerprint(&runtime.config),
+        configuration: runtime.config.fingerprint(),
         policies: runtime.policies.fingerprint().to_owned(),
     })
 }

@@ -81,7 +81,7 @@ async fn the_socket_is_the_owners_alone_and_goes_with_the_gateway() {
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     let (status, body) = world.send("GET", "/status", "").await;
     assert_eq!((status, body["version"].as_str()), (200, Some(env!("CARGO_PKG_VERSION"))));
-    assert_eq!(body["configuration"], crate::app::fingerprint(&world.app.config));
+    assert_eq!(body["configuration"], world.app.config.fingerprint());
     assert_eq!(world.acts(), Vec::<Value>::new(), "a question is no act");
     world.server.stop().await;
     assert!(!socket.exists());

@@ -55,6 +55,10 @@ pub enum Kind {
     AdminActFailed,
     /// A configuration took effect.
     ConfigLoaded,
+    /// A changed configuration took effect without a restart.
+    ConfigReloaded,
+    /// A changed configuration has problems: the one before stays.
+    ConfigReloadRefused,
     /// Any other request was refused.
     Refused,
     /// Refusals of one source within a minute that were too many to be recorded one by one; `detail` counts them by code.

@@ -280,8 +280,8 @@ fn parse_kind(text: &str) -> Result<Kind, String> {
     let name = text.to_lowercase().replace('-', "_");
     serde_json::from_value(serde_json::Value::String(name)).map_err(|_| {
         "no such kind; there are call, sign_in, sign_in_refused, sign_out, consent, consent_refused, client_registered, token_issued, \
-         token_refreshed, token_refused, token_revoked, user_created, call_outcome, admin_act, admin_act_failed, config_loaded, refused, \
-         journal_opened, journal_recovered"
+         token_refreshed, token_refused, token_revoked, user_created, call_outcome, admin_act, admin_act_failed, config_loaded, \
+         config_reloaded, config_reload_refused, refused, journal_opened, journal_recovered"
             .to_owned()
     })
 }

@@ -11,6 +11,7 @@ mod failure;
 mod init;
 mod logging;
 mod policy;
+mod reload;
 mod saml_inspect;
 mod serve;
 mod status;
@@ -54,6 +55,8 @@ enum Command {
     Serve(serve::Args),
     /// Ask the running gateway how it is.
     Status(status::Args),
+    /// Let the running gateway read its configuration again. Exit status 3: it has problems, and the old one stays.
+    Reload(reload::Args),
     /// Write a starting configuration, a master key and the schema for editors.
     Init(init::Args),
     /// Check, describe or show the configuration.
@@ -88,6 +91,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Policy(args) => policy::run(&args),

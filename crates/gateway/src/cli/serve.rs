@@ -11,6 +11,7 @@ use super::{DEFAULT_CONFIG, EXIT_CONFIG};
 use crate::app::{self, App};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::reload;
 
 /// Arguments of `doorward serve`.
 #[derive(Debug, clap::Args)]
@@ -43,6 +44,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let app = App::start(config, Clock::System).await?;
     let listener = app::listen(&app.config).await?;
+    reload::spawn(&app).context("cannot wait for SIGHUP")?;
     app::serve(app, listener, stop_signal()?).await?;
     tracing::info!("doorward has stopped");
     Ok(ExitCode::SUCCESS)

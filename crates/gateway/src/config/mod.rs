@@ -18,17 +18,20 @@ mod quantity;
 pub mod realm;
 mod resolve;
 mod show;
+mod sources;
+mod startup;
 mod substitute;
 mod tree;
 mod types;
 
 pub use file::schema;
 pub use ids::{IdpId, NameError, UpstreamId};
-pub use load::load;
+pub use load::{Loaded, load, load_noting};
 pub(crate) use master_key::encode as encode_master_key;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use problem::{Position, Problem, ProblemKind};
 pub use public_url::{PublicUrl, PublicUrlError};
+pub use sources::Sources;
 pub use types::{
     ANY_DOMAIN, Audit, Client, Config, IdentityProvider, Limits, MetadataSource, OidcIdp, PolicyFile, Protocol, Registration,
     RequestBinding, Role, Rule, SamlIdp, Sessions, Tls, Tokens, Upstream, UpstreamChoice,

@@ -17,6 +17,7 @@ use super::path::Positions;
 use super::problem::{Problem, ProblemKind};
 use super::public_url::PublicUrl;
 use super::quantity;
+use super::sources::{Files, Sources};
 use super::types::{Audit, Config, Limits, Registration, Sessions, Tls, Tokens};
 
 /// See [`Limits::grant_recheck`].
@@ -26,6 +27,8 @@ const GRANT_RECHECK: Duration = Duration::from_secs(10);
 pub(super) struct Origin<'a> {
     pub(super) file: Option<&'a Path>,
     pub(super) base_dir: &'a Path,
+    /// Takes note of what is read.
+    pub(super) files: &'a Files,
 }
 
 /// Collects problems; the place of each is looked up by its path.
@@ -58,6 +61,7 @@ pub(super) fn resolve(file: FileConfig, resolver: &mut Resolver<'_>) -> Option<C
     let tokens = resolver.tokens(&file.tokens);
     let limits = resolver.limits(&file.limits);
     Some(Config {
+        sources: Sources::default(),
         file: resolver.origin.file.map(Path::to_owned),
         base_dir: resolver.origin.base_dir.to_owned(),
         public_url: public_url?,
@@ -114,6 +118,15 @@ impl Resolver<'_> {
             self.report(ProblemKind::FileUnreadable, path, format!("cannot read the file {}: {error}", file.display()));
         }
         file
+    }
+
+    /// The text of a file that must be there, named by the value at `path`.
+    pub(super) fn text_file(&mut self, path: &str, name: &str, limit: u64) -> Option<String> {
+        let file = self.relative(name);
+        let read = self.origin.files.read(&file, limit);
+        let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()));
+        text.map_err(|reason| self.report(ProblemKind::FileUnreadable, path, format!("cannot read the file {}: {reason}", file.display())))
+            .ok()
     }
 
     /// A duration within `range`, ends included.

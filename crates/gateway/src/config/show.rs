@@ -1,5 +1,7 @@
 //! The effective configuration as data: every key of the file, with its value or default; secrets hidden.
 
+use std::fmt::Write as _;
+
 use oauth::redirect::RedirectUri;
 use oauth::scope::Scope;
 use saml::EntityId;
@@ -13,6 +15,17 @@ use super::types::{Config, IdentityProvider, MetadataSource, OidcIdp, Protocol, 
 const HIDDEN: &str = "(hidden)";
 
 impl Config {
+    /// SHA-256 of what is in force, in hexadecimal; secrets are hidden before it is taken.
+    pub fn fingerprint(&self) -> String {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.effective().to_string().as_bytes());
+        let mut fingerprint = String::with_capacity(64);
+        for byte in digest.as_ref() {
+            // Writing to a String cannot fail.
+            let _ = write!(fingerprint, "{byte:02x}");
+        }
+        fingerprint
+    }
+
     /// All values that are in force, in the shape of the file.
     pub fn effective(&self) -> Value {
         let master_key = match &self.master_key {

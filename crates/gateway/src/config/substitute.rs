@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::path;
 use super::problem::{Problem, ProblemKind};
+use super::sources::Files;
 use super::tree::{Node, Value};
 
 /// The largest file that `${file:…}` takes.
@@ -18,6 +19,8 @@ pub(super) struct Sources<'a> {
     pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
     /// The folder that relative paths start from.
     pub(super) base_dir: &'a Path,
+    /// Takes note of what is read.
+    pub(super) files: &'a Files,
 }
 
 /// Replaces in every text value below `node`.
@@ -101,7 +104,7 @@ pub(super) fn replace(text: &str, sources: &Sources<'_>) -> Result<Option<String
 
 fn look_up(reference: &str, sources: &Sources<'_>) -> Result<String, Fault> {
     if let Some(file) = reference.strip_prefix("file:") {
-        return read(&sources.base_dir.join(file));
+        return read(&sources.base_dir.join(file), sources.files);
     }
     let (name, default) = match reference.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
@@ -121,12 +124,9 @@ fn look_up(reference: &str, sources: &Sources<'_>) -> Result<String, Fault> {
 }
 
 /// A small text file without the line break at its end.
-fn read(path: &Path) -> Result<String, Fault> {
+fn read(path: &Path, files: &Files) -> Result<String, Fault> {
     let fault = |reason: String| Fault::File { path: path.to_owned(), reason };
-    let size = std::fs::metadata(path).map_err(|error| fault(error.to_string()))?.len();
-    if size > MAX_FILE_BYTES {
-        return Err(fault(format!("it is larger than {MAX_FILE_BYTES} bytes")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+    let bytes = files.read(path, MAX_FILE_BYTES).map_err(fault)?;
+    let text = String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8 text".to_owned()))?;
     Ok(text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text).to_owned())
 }

@@ -7,6 +7,7 @@ use super::check::distance;
 use super::ids::{IdpId, NameError, UpstreamId};
 use super::public_url::{PublicUrl, PublicUrlError};
 use super::quantity::{duration, show_duration, show_size, size};
+use super::sources::Files;
 use super::substitute::{Fault, Sources, replace};
 use super::tree::{Value, parse};
 
@@ -120,7 +121,8 @@ fn replacement() {
         "REFERENCE" => Some("${NAME}".to_owned()),
         _ => None,
     };
-    let sources = Sources { variable: &variable, base_dir: folder.path() };
+    let files = Files::default();
+    let sources = Sources { variable: &variable, base_dir: folder.path(), files: &files };
     let cases = [
         ("plain $NAME {x}", Ok(None)),
         ("${NAME}", Ok(Some("value"))),
@@ -151,7 +153,10 @@ fn replacement() {
     }
     std::fs::write(folder.path().join("large"), vec![b'x'; 65 * 1024]).unwrap();
     assert!(matches!(replace("${file:large}", &sources), Err(Fault::File { .. })));
-    assert!(matches!(replace("${file:none}", &Sources { variable: &variable, base_dir: Path::new("/") }), Err(Fault::File { .. })));
+    assert!(matches!(
+        replace("${file:none}", &Sources { variable: &variable, base_dir: Path::new("/"), files: &files }),
+        Err(Fault::File { .. })
+    ));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use url::Url;
 use super::ids::{IdpId, UpstreamId};
 use super::master_key::MasterKey;
 use super::public_url::PublicUrl;
+use super::sources::Sources;
 
 mod identity;
 
@@ -22,6 +23,8 @@ pub use identity::{ANY_DOMAIN, IdentityProvider, MetadataSource, OidcIdp, Protoc
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Every file that was read for it.
+    pub sources: Sources,
     /// The file it was read from; `None` for text.
     pub file: Option<PathBuf>,
     /// The folder that relative paths start from.

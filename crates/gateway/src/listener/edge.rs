@@ -125,6 +125,7 @@ impl EdgeError {
 }
 
 /// The host names a listener answers to. Swapped whole on a configuration reload.
+#[derive(Debug)]
 pub struct Hosts(ArcSwap<BTreeSet<String>>);
 
 impl Hosts {

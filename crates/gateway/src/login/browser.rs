@@ -145,7 +145,7 @@ impl SignedInBrowser {
     /// The session that this browser holds, if it is live.
     pub(super) async fn find(app: &App, headers: &HeaderMap) -> Result<Option<Self>, LoginError> {
         let Some(cookie) = Cookie::Session.token(&app.config.public_url, headers) else { return Ok(None) };
-        let idle = app.config.sessions.idle;
+        let idle = app.runtime.load().config.sessions.idle;
         let found = app.store.find_browser_session(&cookies::hash(&cookie), idle, app.clock.now()).await?;
         Ok(found.map(|(session, user)| Self { session, user, cookie }))
     }

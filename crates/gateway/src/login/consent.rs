@@ -35,7 +35,7 @@ pub(super) async fn page(app: &App, headers: &HeaderMap, transaction: &Transacti
     let scopes: Vec<String> = params.scopes.iter().map(|scope| words(scope.as_str(), &upstream.name)).collect();
     let duration = format!(
         "Stay connected for up to {} without asking you again, until you or your administrator end it.",
-        span(app.config.tokens.refresh)
+        span(runtime.config.tokens.refresh)
     );
     Ok(pages::consent(&ConsentPage {
         request: &transaction.request.id.to_string(),

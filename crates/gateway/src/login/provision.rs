@@ -95,7 +95,7 @@ async fn open_session(
     let method = identity.acr.clone().unwrap_or_else(|| "not stated".to_owned());
     record::durable(app, context, Kind::SignIn, subject, Some(("authn_context", &method))).await?;
     let before = SignedInBrowser::find(app, headers).await?;
-    let limit = now.checked_add(app.config.sessions.lifetime).unwrap_or(now);
+    let limit = now.checked_add(app.runtime.load().config.sessions.lifetime).unwrap_or(now);
     let expires_at = identity.ends_at.map_or(limit, |ends_at| ends_at.min(limit));
     let token = app.random.token()?;
     let new = NewBrowserSession {

@@ -218,7 +218,7 @@ where
     if !headers::text(headers, &header::CONTENT_TYPE).is_some_and(headers::is_json) {
         return Err(ProxyError::ContentType);
     }
-    let limits = &exchange.app.config.limits;
+    let limits = &exchange.config().limits;
     let too_large = || ProxyError::Frame(FrameError::BodyTooLarge { limit: limits.body });
     if body.size_hint().lower() > limits.body as u64 {
         return Err(too_large());
@@ -233,7 +233,7 @@ where
 }
 
 fn posted(exchange: &Exchange, draft: &mut Draft, headers: &HeaderMap, body: Bytes, session: Option<String>) -> Result<Call, ProxyError> {
-    let limits = Limits { max_bytes: exchange.app.config.limits.body, max_depth: MAX_DEPTH };
+    let limits = Limits { max_bytes: exchange.config().limits.body, max_depth: MAX_DEPTH };
     let message = mcp::parse(&body, &limits)?;
     draft.id = match &message {
         Message::Request(request) => Some(request.id.as_json().to_owned()),

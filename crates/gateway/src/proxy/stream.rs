@@ -341,7 +341,7 @@ impl Work {
     async fn no_longer_allowed(&self) -> ProxyError {
         let mut failures = 0;
         loop {
-            tokio::time::sleep(self.exchange.app.config.limits.grant_recheck).await;
+            tokio::time::sleep(self.exchange.config().limits.grant_recheck).await;
             match self.check_again().await {
                 Ok(()) => failures = 0,
                 Err(ProxyError::Store(error)) if failures + 1 < STORE_FAILURES => {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::super::problem::{Problem, ProblemKind};
 use super::super::resolve::Origin;
+use super::super::sources::Files;
 use super::read;
 
 fn variable(name: &str) -> Option<String> {
@@ -28,7 +29,8 @@ fn bad_files_give_exactly_their_problems() {
         }
         seen += 1;
         let text = std::fs::read_to_string(&file).unwrap();
-        let origin = Origin { file: Some(Path::new("doorward.yaml")), base_dir: &folder };
+        let files = Files::default();
+        let origin = Origin { file: Some(Path::new("doorward.yaml")), base_dir: &folder, files: &files };
         let found = match read(&text, &origin, &variable) {
             Ok(_) => "no problems\n".to_owned(),
             Err(problems) => problems.iter().fold(String::new(), |all, problem| format!("{all}{problem}\n")),
@@ -78,7 +80,9 @@ fn documents_show_only_keys_that_exist() {
         for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
             seen += 1;
             let problems =
-                read(block, &Origin { file: None, base_dir: Path::new("/") }, &|_| Some(String::new())).err().unwrap_or_default();
+                read(block, &Origin { file: None, base_dir: Path::new("/"), files: &Files::default() }, &|_| Some(String::new()))
+                    .err()
+                    .unwrap_or_default();
             let faults = problems
                 .iter()
                 .filter(|problem| matches!(problem.kind, ProblemKind::UnknownKey | ProblemKind::WrongType | ProblemKind::Syntax));

@@ -10,7 +10,7 @@ use super::super::types::{PolicyFile, Role, Rule, UpstreamChoice};
 use super::Resolver;
 
 /// The largest Cedar file.
-const MAX_POLICY_FILE_BYTES: usize = 16 << 20;
+const MAX_POLICY_FILE_BYTES: u64 = 16 << 20;
 
 impl Resolver<'_> {
     pub(super) fn roles(&mut self, file: BTreeMap<String, FileRole>, idps: &[&str]) -> BTreeMap<String, Role> {
@@ -154,14 +154,8 @@ impl Resolver<'_> {
         let mut read = Vec::new();
         for (number, name) in files.iter().enumerate() {
             let at = path::index("policy_files", number);
-            match std::fs::read_to_string(self.relative(name)) {
-                Ok(text) if text.len() > MAX_POLICY_FILE_BYTES => self.invalid(&at, "the file is larger than 16 MiB"),
-                Ok(text) => read.push(PolicyFile { name: name.clone(), text }),
-                Err(error) => {
-                    let file = self.relative(name);
-                    self.report(ProblemKind::FileUnreadable, &at, format!("cannot read the file {}: {error}", file.display()));
-                }
-            }
+            let text = self.text_file(&at, name, MAX_POLICY_FILE_BYTES);
+            read.extend(text.map(|text| PolicyFile { name: name.clone(), text }));
         }
         read
     }
