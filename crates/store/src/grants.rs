@@ -87,10 +87,12 @@ pub enum RevokeReason {
     CodeMisused,
     /// A rotated refresh token came again after its grace (RFC 9700 section 4.14.2).
     RefreshTokenReused,
+    /// The identity provider ended the session in which it was given (single logout).
+    IdentityProvider,
 }
 
 impl RevokeReason {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::User => "user",
@@ -98,6 +100,7 @@ impl RevokeReason {
             Self::CodeReplayed => "code_replayed",
             Self::CodeMisused => "code_misused",
             Self::RefreshTokenReused => "refresh_token_reused",
+            Self::IdentityProvider => "identity_provider",
         }
     }
 }

@@ -13,6 +13,8 @@ pub enum OnceKind {
     SamlAssertion,
     /// The `jti` of a JWT: issuer and `jti`.
     Jti,
+    /// A SAML LogoutRequest: issuer and request id.
+    SamlLogoutRequest,
 }
 
 impl OnceKind {
@@ -20,6 +22,7 @@ impl OnceKind {
         match self {
             Self::SamlAssertion => "saml_assertion",
             Self::Jti => "jti",
+            Self::SamlLogoutRequest => "saml_logout_request",
         }
     }
 }

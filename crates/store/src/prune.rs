@@ -29,7 +29,13 @@ const STATEMENTS: &[(&str, SignedDuration)] = &[
     ("DELETE FROM used_once WHERE (kind, key_hash) IN (SELECT kind, key_hash FROM used_once WHERE expires_at < $1 LIMIT $2)", HOUR),
     ("DELETE FROM authorization_requests WHERE id IN (SELECT id FROM authorization_requests WHERE expires_at < $1 LIMIT $2)", HOUR),
     ("DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes WHERE expires_at < $1 LIMIT $2)", DAY),
-    ("DELETE FROM browser_sessions WHERE id IN (SELECT id FROM browser_sessions WHERE expires_at < $1 LIMIT $2)", DAY),
+    ("DELETE FROM sign_outs WHERE state_hash IN (SELECT state_hash FROM sign_outs WHERE expires_at < $1 LIMIT $2)", HOUR),
+    // A session over stays as long as a grant that was given in it: single logout finds the grant by it.
+    (
+        "DELETE FROM browser_sessions WHERE id IN (SELECT s.id FROM browser_sessions s WHERE s.expires_at < $1
+             AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.session_id = s.id AND g.revoked_at IS NULL) LIMIT $2)",
+        DAY,
+    ),
     ("DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at < $1 LIMIT $2)", HOUR),
     (
         "DELETE FROM grants WHERE id IN (SELECT g.id FROM grants g WHERE g.last_used_at < $1

@@ -18,13 +18,20 @@ const IDP_SESSION: &str = "browser_sessions.idp_session_sealed";
 
 /// The identity provider's own session behind ours: what single sign-out has to name. Sealed in the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct IdpSession {
     /// SAML NameID.
     pub name_id: Option<String>,
     /// Its format.
     pub name_id_format: Option<String>,
+    /// SAML NameQualifier.
+    pub name_qualifier: Option<String>,
+    /// SAML SPNameQualifier.
+    pub sp_name_qualifier: Option<String>,
     /// SAML SessionIndex.
     pub session_index: Option<String>,
+    /// OpenID `sub`, as the ID token has it.
+    pub subject: Option<String>,
     /// OpenID `sid`.
     pub sid: Option<String>,
     /// The ID token, for `id_token_hint` (OpenID Connect RP-Initiated Logout).
@@ -79,9 +86,12 @@ impl Store {
         let id = BrowserSessionId::new();
         let row = id.to_string();
         let idp_session = new.idp_session.as_ref().map(|session| self.seal_idp_session(&row, session)).transpose()?;
+        let (subject_hash, session_hash) =
+            new.idp_session.as_ref().map(|session| self.idp_session_hashes(&new.idp, session)).unwrap_or_default();
         sqlx::query(
-            "INSERT INTO browser_sessions (id, token_hash, user_id, idp, authn_instant, acr, idp_session_sealed, created_at, last_used_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)",
+            "INSERT INTO browser_sessions (id, token_hash, user_id, idp, authn_instant, acr, idp_session_sealed, created_at, last_used_at, expires_at,
+                 idp_subject_hash, idp_session_hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11)",
         )
         .bind(&row)
         .bind(column(&new.token_hash))
@@ -92,6 +102,8 @@ impl Store {
         .bind(idp_session)
         .bind(micros(now))
         .bind(micros(new.expires_at))
+        .bind(subject_hash)
+        .bind(session_hash)
         .execute(self.writer())
         .await?;
         Ok(id)

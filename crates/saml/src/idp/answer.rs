@@ -182,14 +182,14 @@ pub fn failure(issuer: &EntityId, acs_url: &Url, in_response_to: &str, status: &
 
 /// Metadata of a development identity provider that takes requests by Redirect and POST at one address, and logout messages,
 /// if it knows them, at another.
-pub fn metadata_xml(entity_id: &EntityId, sso_url: &Url, slo_url: Option<&Url>, key: &IdpKey) -> String {
+pub fn metadata_xml(entity_id: &EntityId, sso_url: &Url, logout_url: Option<&Url>, key: &IdpKey) -> String {
     let certificate = encode_base64(key.certificate_der().unwrap_or_default());
     let services = |service: &str, url: &Url| {
         [BINDING_REDIRECT, BINDING_POST]
             .map(|binding| format!(r#"<md:{service} Binding="{binding}" Location="{}"/>"#, escape_xml(url.as_str())))
             .concat()
     };
-    let logout = slo_url.map(|url| services("SingleLogoutService", url)).unwrap_or_default();
+    let logout = logout_url.map(|url| services("SingleLogoutService", url)).unwrap_or_default();
     let services = services("SingleSignOnService", sso_url);
     let entity_id = escape_xml(entity_id.as_str());
     format!(

@@ -3,6 +3,7 @@
 
 mod codes;
 mod common;
+mod logout;
 mod opening;
 mod people;
 mod pruning;
