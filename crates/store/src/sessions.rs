@@ -36,6 +36,9 @@ pub struct IdpSession {
     pub sid: Option<String>,
     /// The ID token, for `id_token_hint` (OpenID Connect RP-Initiated Logout).
     pub id_token_hint: Option<String>,
+    /// The names, never the values, of the attributes or claims that the person came with: for diagnosis.
+    #[serde(default)]
+    pub attribute_names: Vec<String>,
 }
 
 /// A browser that just signed in.

@@ -228,7 +228,7 @@ fn nearest<'k>(key: &str, known: impl Iterator<Item = &'k str> + Clone) -> Strin
 }
 
 /// Edit distance in which a swap of two neighbours counts as one step (optimal string alignment).
-pub(super) fn distance(left: &str, right: &str) -> usize {
+pub(crate) fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut before_last: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=right.len()).collect();

@@ -24,6 +24,7 @@ mod substitute;
 mod tree;
 mod types;
 
+pub(crate) use check::distance;
 pub use file::schema;
 pub use ids::{IdpId, NameError, UpstreamId};
 pub use load::{Loaded, load, load_noting};

@@ -18,7 +18,7 @@ use super::choose::ChoiceError;
 use super::error::LoginError;
 use super::forms::{see_other, with_cookie};
 use super::record::{self, Subject};
-use super::{choose, consent, oidc, saml};
+use super::{access, choose, consent, oidc, saml};
 
 /// `GET /login?req=…`
 pub(super) async fn next(app: &App, context: &RequestContext, headers: &HeaderMap, id: &str) -> Result<Response, LoginError> {
@@ -41,7 +41,11 @@ pub(super) async fn next(app: &App, context: &RequestContext, headers: &HeaderMa
         }
         // Back from the IdP without an answer: the person may choose again.
         Stage::SignIn(_) => choose_or_leave(app, headers, &transaction).await,
-        Stage::SignedIn { .. } => {
+        Stage::SignedIn { user, .. } => {
+            if let Some(page) = access::refuse(app, context, headers, &transaction, *user).await? {
+                // Who asked for an answer without a page gets it from the authorization server.
+                return Ok(if transaction.no_page() { see_other(&resume(&transaction)) } else { page });
+            }
             let response = finish(app, &transaction).await?;
             choose::remember(app, headers, response).await
         }

@@ -16,6 +16,7 @@ use crate::pages::{self, ErrorPage};
 use crate::random::RandomError;
 use crate::sign_in::BeginError;
 
+use super::access::AccessError;
 use super::choose::ChoiceError;
 
 /// Why a sign-in, a consent or a sign-out does not go on.
@@ -153,6 +154,9 @@ pub enum LoginError {
     /// The sign-in did not begin.
     #[error(transparent)]
     Begin(#[from] BeginError),
+    /// Signed in, without access.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// No identity provider was chosen.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
@@ -201,6 +205,7 @@ impl LoginError {
             Self::Random(error) => error.code(),
             Self::Begin(error) => error.code(),
             Self::Choice(error) => error.code(),
+            Self::Access(error) => error.code(),
         }
     }
 
@@ -272,6 +277,7 @@ impl LoginError {
             Self::UserDisabled => (StatusCode::FORBIDDEN, "Your account is disabled", Mender::Administrator),
             Self::ConsentRefused => (StatusCode::OK, "You did not allow the access", Mender::Nobody),
             Self::Choice(error) => error.presentation(),
+            Self::Access(error) => error.presentation(),
             Self::Begin(BeginError::Quota) => (StatusCode::TOO_MANY_REQUESTS, "Too many sign-ins at once", Mender::Administrator),
             Self::Store(_) | Self::Audit(_) | Self::Random(_) | Self::Begin(BeginError::Store(_) | BeginError::Random(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "Doorward cannot work at the moment", Mender::Administrator)

@@ -11,9 +11,11 @@
 //! - Consent and sign-in are in the audit trail before they take effect.
 //! - Groups that are not all known refuse the sign-in; they are never read as none.
 
+mod access;
 mod browser;
 mod choose;
 mod consent;
+mod diagnosis;
 mod dispatch;
 mod error;
 mod forms;

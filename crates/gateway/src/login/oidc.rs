@@ -13,6 +13,7 @@ use oauth::client::authorize::{AuthenticationRequest, Callback, authorization_ur
 use oauth::client::id_token::Expected;
 use oauth::client::token::CodeExchange;
 use oauth::pkce::{self, CodeChallenge};
+use serde_json::Value;
 use store::{IdpSession, SignInProtocol, SignInState, Stage};
 
 use crate::app::App;
@@ -21,6 +22,7 @@ use crate::openid;
 use crate::request_id::RequestContext;
 
 use super::browser::Transaction;
+use super::diagnosis::Sent;
 use super::dispatch::Vehicle;
 use super::error::LoginError;
 use super::forms::{see_other, with_cookie};
@@ -112,6 +114,7 @@ pub(super) async fn finish(
         acr: person.acr,
         idp_session: IdpSession { sid: person.sid, id_token_hint: Some(tokens.id_token.expose().clone()), ..IdpSession::default() },
         ends_at: None,
+        sent: person.claims.into_iter().map(sent).collect(),
     };
     let cookie = provision::sign_in(app, context, headers, Some(transaction), identity).await?;
     Ok(with_cookie(see_other(&transaction.hub()), cookie))
@@ -141,6 +144,13 @@ pub(super) fn request_of(callback: &Callback) -> Result<&str, LoginError> {
 /// Our callback at this IdP, as registered there.
 fn callback_url(app: &App, idp: &IdentityProvider) -> String {
     app.config.public_url.join(&format!("/login/oidc/{}/callback", idp.id))
+}
+
+/// A claim, as diagnosis shows it.
+fn sent((name, value): (String, Value)) -> Sent {
+    let text = |value: Value| if let Value::String(text) = value { text } else { value.to_string() };
+    let values = if let Value::Array(values) = value { values.into_iter().map(text).collect() } else { vec![text(value)] };
+    Sent { name, friendly_name: None, values }
 }
 
 fn seconds_since(earlier: Timestamp, now: Timestamp) -> u64 {

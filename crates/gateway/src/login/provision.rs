@@ -15,6 +15,7 @@ use crate::request_id::RequestContext;
 
 use super::browser::{SignedInBrowser, Transaction};
 use super::consent;
+use super::diagnosis::Sent;
 use super::error::LoginError;
 use super::record::{self, Subject};
 
@@ -42,6 +43,8 @@ pub(super) struct VerifiedIdentity {
     pub(super) acr: Option<String>,
     /// For single sign-out.
     pub(super) idp_session: IdpSession,
+    /// Everything that the IdP sent, for diagnosis.
+    pub(super) sent: Vec<Sent>,
     /// When the IdP wants the session to end (SAML core section 2.7.2).
     pub(super) ends_at: Option<Timestamp>,
 }
@@ -105,7 +108,7 @@ async fn open_session(
         authn_instant: identity.authn_instant,
         acr: identity.acr,
         expires_at,
-        idp_session: Some(identity.idp_session),
+        idp_session: Some(IdpSession { attribute_names: names(&identity.sent), ..identity.idp_session }),
     };
     let session = app.store.create_browser_session(&new, now).await?;
     if let Some(before) = before {
@@ -117,6 +120,12 @@ async fn open_session(
     }
     let lifetime = std::time::Duration::try_from(expires_at.duration_since(now)).unwrap_or_default();
     Ok((session, Cookie::Session.set(&app.config.public_url, &token, lifetime)))
+}
+
+/// The names of what was sent, for who asks later why nothing came of it.
+fn names(sent: &[Sent]) -> Vec<String> {
+    const KEPT: usize = 100;
+    sent.iter().take(KEPT).map(|sent| sent.name.chars().take(200).collect()).collect()
 }
 
 /// If a fresh sign-in was asked for, the person must have proved who they are after that (with a minute for the clocks).

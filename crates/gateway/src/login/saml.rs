@@ -22,6 +22,7 @@ use crate::pages::{self, AutoPost};
 use crate::request_id::RequestContext;
 
 use super::browser::Transaction;
+use super::diagnosis::Sent;
 use super::dispatch::Vehicle;
 use super::error::LoginError;
 use super::forms::{Form, with_cookie};
@@ -215,8 +216,20 @@ fn identify(
             ..IdpSession::default()
         },
         ends_at: assertion.session_not_on_or_after,
+        sent: sent(assertion),
         subject,
     })
+}
+
+/// The attributes, as diagnosis shows them.
+fn sent(assertion: &VerifiedAssertion) -> Vec<Sent> {
+    let attributes = assertion.attributes.iter();
+    let sent = |attribute: &saml::Attribute| Sent {
+        name: attribute.name.clone(),
+        friendly_name: attribute.friendly_name.clone(),
+        values: attribute.values.clone(),
+    };
+    attributes.map(sent).collect()
 }
 
 /// The NameID; where it is transient, an identifier that stays: one made for it, else the attribute that the administrator

@@ -37,6 +37,8 @@ pub(crate) struct Identified {
     pub(crate) acr: Option<String>,
     /// The provider's session.
     pub(crate) sid: Option<String>,
+    /// Every claim, of the ID token and, where it was asked, of userinfo.
+    pub(crate) claims: Map<String, Value>,
 }
 
 /// The ID token's claims, completed by userinfo where they say nothing about groups.
@@ -67,6 +69,7 @@ pub(crate) async fn identify(
         auth_time: id_token.auth_time,
         acr: id_token.acr,
         sid: id_token.sid,
+        claims,
     })
 }
 

@@ -11,6 +11,7 @@
 //!   (a page, not a redirect), and the journey to foreign origins starts there.
 //! - No `Cross-Origin-Opener-Policy`: web clients open the sign-in as a popup and wait for it through `window.opener`.
 
+mod explain;
 mod headers;
 mod text;
 
@@ -18,6 +19,7 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 
+pub use explain::{NoAccessPage, no_access};
 pub use headers::form_action_source;
 pub use text::shown;
 

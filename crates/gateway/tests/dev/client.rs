@@ -12,7 +12,7 @@ use oauth::pkce::CodeChallenge;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::browser::Browser;
+use crate::browser::{Browser, Page};
 use crate::gateway::Gateway;
 
 /// Where the authorization response goes; nobody listens there.
@@ -65,6 +65,11 @@ impl Client {
 
     /// Registers, lets `person` consent and sign in at `idp`, and exchanges the code.
     pub(crate) async fn connect(gateway: &Gateway, upstream: &str, idp: &str, person: &str) -> Self {
+        Self::try_connect(gateway, upstream, idp, person).await.unwrap_or_else(|page| panic!("{page:?}"))
+    }
+
+    /// The same, for somebody who may be told on a page that nothing is granted to them.
+    pub(crate) async fn try_connect(gateway: &Gateway, upstream: &str, idp: &str, person: &str) -> Result<Self, Page> {
         let mut client = Self::anonymous(gateway, upstream);
         let authorization = client.authorize(gateway, REDIRECT).await;
         let mut browser = Browser::default();
@@ -73,13 +78,16 @@ impl Client {
         let chooser = browser.submit(&consent, &[("decision", "allow")]).await;
         let page = browser.submit(&chooser, &[("idp", idp)]).await;
         let end = browser.sign_in_as(page, person).await;
+        if end.parameter("state").is_none() {
+            return Err(end);
+        }
         assert_eq!(end.parameter("state").as_deref(), Some("st-1"), "{end:?}");
         assert_eq!(end.parameter("iss"), Some(gateway.url("")), "{end:?}");
         let code = end.parameter("code").unwrap_or_else(|| panic!("{end:?}"));
         let tokens = client.exchange(gateway, &authorization.client_id, &code).await;
         client.token = Some(tokens["access_token"].as_str().unwrap_or_else(|| panic!("{tokens}")).to_owned());
         client.last_exchange = Some((authorization.client_id, code));
-        client
+        Ok(client)
     }
 
     /// Registers with [`REDIRECT`] and gives the address that asks for an authorization, answered at `redirect`.

@@ -2,6 +2,8 @@
 //! loopback HTTP, a browser that keeps cookies by the rules, and a clock that tests move.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod browser;

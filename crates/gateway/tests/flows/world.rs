@@ -21,6 +21,11 @@ pub(crate) const CLIENT_CALLBACK: &str = "http://127.0.0.1:53111/callback";
 // The pair of RFC 7636 appendix B.
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+const EVERYBODY: &str = "
+roles: { all: { groups: ['*'] } }
+grants: [ { role: all, upstream: '*', tools: ['*'] } ]
+";
+
 /// Everything that a test needs; what it holds lives as long as it does.
 pub(crate) struct World {
     pub(crate) app: SharedApp,
@@ -39,11 +44,20 @@ pub(crate) struct Wish {
     pub(crate) saml_settings: &'static str,
     /// More settings of `openid`, `other` and `corporate` themselves, such as `domains: [example.com],`.
     pub(crate) realms: [&'static str; 3],
+    /// `roles` and `grants`.
+    pub(crate) access: &'static str,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { groups_in_id_token: true, saml_binding: "redirect", saml_signing: Signing::Assertion, saml_settings: "", realms: [""; 3] }
+        Self {
+            groups_in_id_token: true,
+            saml_binding: "redirect",
+            saml_signing: Signing::Assertion,
+            saml_settings: "",
+            realms: [""; 3],
+            access: EVERYBODY,
+        }
     }
 }
 
@@ -223,6 +237,7 @@ fn configuration(issuer: &str, metadata: &str, wish: &Wish) -> String {
     );
     let (binding, more) = (wish.saml_binding, wish.saml_settings);
     let [openid, other, corporate] = wish.realms;
+    let access = wish.access;
     let saml = format!("{{ metadata: '{metadata}', request_binding: {binding}, username_attribute: username, {more} }}");
     format!(
         "public_url: {PUBLIC_URL}
@@ -238,8 +253,7 @@ identity_providers:
 upstreams:
   crm: {{ name: CRM, url: 'http://127.0.0.1:9/mcp' }}
   deploy: {{ name: Deploy, url: 'http://127.0.0.1:9/mcp', identity_providers: [corporate] }}
-roles: {{ all: {{ groups: ['*'] }} }}
-grants: [ {{ role: all, upstream: crm, tools: ['*'] }} ]
+{access}
 clients:
   registered: {{ name: Registered client, redirect_uris: ['{CLIENT_CALLBACK}'] }}
 "

@@ -1,0 +1,53 @@
+//! Pages that explain: why somebody who is signed in has no access.
+
+use askama::Template;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::headers::{Policy, reply};
+use super::text::shown;
+
+/// Somebody is signed in, and that is all.
+#[derive(Clone, Debug)]
+pub struct NoAccessPage<'a> {
+    /// The upstream's display name.
+    pub upstream: &'a str,
+    /// What the person is called.
+    pub person: &'a str,
+    /// The IdP's display name.
+    pub idp_name: &'a str,
+    /// Needed against received, a sentence each, as far as the person may know it.
+    pub findings: &'a [String],
+    /// The stable code.
+    pub code: &'a str,
+    /// The request id of this request.
+    pub request_id: &'a str,
+    /// A path of our own where the program learns of it.
+    pub back: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "no_access.html")]
+struct NoAccessTemplate {
+    upstream: String,
+    person: String,
+    idp_name: String,
+    findings: Vec<String>,
+    code: String,
+    request_id: String,
+    back: String,
+}
+
+/// The page at the end of a sign-in that gives nothing.
+pub fn no_access(page: &NoAccessPage<'_>) -> Response {
+    let template = NoAccessTemplate {
+        upstream: shown(page.upstream, 80),
+        person: shown(page.person, 120),
+        idp_name: shown(page.idp_name, 80),
+        findings: page.findings.iter().map(|finding| shown(finding, 1500)).collect(),
+        code: page.code.to_owned(),
+        request_id: shown(page.request_id, 80),
+        back: page.back.to_owned(),
+    };
+    reply(StatusCode::FORBIDDEN, template.render(), &Policy::plain())
+}
