@@ -21,7 +21,16 @@ struct Good<T> {
 #[derive(Debug, Default)]
 struct Attempt {
     at: Option<Timestamp>,
-    failure: Option<String>,
+    failure: Option<Failure>,
+}
+
+/// How an attempt failed.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// The stable code of the cause.
+    pub(crate) code: &'static str,
+    /// For the log.
+    pub(crate) words: String,
 }
 
 /// How long a document is used.
@@ -50,6 +59,9 @@ impl<T> Default for Cached<T> {
 pub(crate) trait Explain {
     /// The whole chain of causes.
     fn explain(&self) -> String;
+
+    /// The stable code of the cause.
+    fn cause(&self) -> &'static str;
 }
 
 /// Why there is no document.
@@ -57,8 +69,13 @@ pub(crate) trait Explain {
 pub(crate) enum Unavailable<E> {
     /// The attempt of this very call failed.
     Failed(E),
-    /// An attempt failed less than half a minute ago; these were its words.
-    Recently(String),
+    /// An attempt failed less than half a minute ago.
+    Recently {
+        /// The code of its cause.
+        code: &'static str,
+        /// Its words.
+        words: String,
+    },
 }
 
 impl<T> Cached<T> {
@@ -77,7 +94,9 @@ impl<T> Cached<T> {
             return Ok(value);
         }
         let failure = if too_soon(&attempt, now) {
-            Unavailable::Recently(attempt.failure.clone().unwrap_or_default())
+            let failure = attempt.failure.as_ref();
+            let code = failure.map_or("login.idp_metadata_unavailable", |failure| failure.code);
+            Unavailable::Recently { code, words: failure.map(|failure| failure.words.clone()).unwrap_or_default() }
         } else {
             match self.fetch(&mut attempt, now, fetch).await {
                 Ok(value) => return Ok(value),
@@ -104,6 +123,16 @@ impl<T> Cached<T> {
         self.fetch(&mut attempt, now, fetch).await.ok()
     }
 
+    /// The kept document, however old.
+    pub(crate) fn kept(&self) -> Option<Arc<T>> {
+        self.good.load().as_ref().map(|good| Arc::clone(&good.value))
+    }
+
+    /// How the last attempt failed, if it did.
+    pub(crate) async fn failure(&self) -> Option<Failure> {
+        self.attempt.lock().await.failure.clone()
+    }
+
     async fn fetch<F, E>(&self, attempt: &mut Attempt, now: Timestamp, fetch: F) -> Result<Arc<T>, E>
     where
         F: Future<Output = Result<T, E>>,
@@ -118,7 +147,7 @@ impl<T> Cached<T> {
                 Ok(value)
             }
             Err(error) => {
-                attempt.failure = Some(error.explain());
+                attempt.failure = Some(Failure { code: error.cause(), words: error.explain() });
                 Err(error)
             }
         }

@@ -10,14 +10,18 @@ use jiff::Timestamp;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
+use crate::encoding::decode_base64;
 use crate::error::{KeyError, MetadataError};
 use crate::names;
 
-/// A certificate whose key may sign for an identity provider. Only the key counts: metadata pins it, so names, chains and
-/// dates of the certificate are not looked at (SAML V2.0 Metadata Interoperability Profile, section 2.6.1).
+/// A certificate whose key may sign for an identity provider. Only the key counts: metadata pins it, so names and chains of
+/// the certificate are not looked at (SAML V2.0 Metadata Interoperability Profile, section 2.6.1), and its dates only to warn,
+/// or where the administrator wants it ([`crate::Expected::refuse_expired_certificates`]).
 #[derive(Clone)]
 pub struct SigningCertificate {
     der: Vec<u8>,
+    public_key: Vec<u8>,
+    not_before: Option<Timestamp>,
     not_after: Option<Timestamp>,
     key: VerificationKey,
 }
@@ -46,8 +50,9 @@ impl SigningCertificate {
             PublicKey::EC(point) => VerificationKey::ecdsa(point.data()),
             PublicKey::RSA(_) | PublicKey::DSA(_) | PublicKey::GostR3410(_) | PublicKey::GostR3410_2012(_) | PublicKey::Unknown(_) => None,
         };
-        let not_after = Timestamp::from_second(certificate.validity().not_after.timestamp()).ok();
-        Ok(key.map(|key| SigningCertificate { der: der.to_vec(), not_after, key }))
+        let instant = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
+        let (not_before, not_after) = (instant(certificate.validity().not_before), instant(certificate.validity().not_after));
+        Ok(key.map(|key| SigningCertificate { der: der.to_vec(), public_key: bytes.to_vec(), not_before, not_after, key }))
     }
 
     /// The certificate in DER.
@@ -57,10 +62,36 @@ impl SigningCertificate {
 
     /// The SHA-256 fingerprint in lower-case hex, as administrators compare it.
     pub fn fingerprint(&self) -> String {
-        hex(digest(&SHA256, &self.der).as_ref())
+        fingerprint(&self.der)
     }
 
-    /// When the certificate says that it ends. Worth a warning to the administrator, never a reason to refuse.
+    /// The certificates of a PEM file; what is in it beside certificates is passed over.
+    pub fn from_pem(pem: &str) -> Result<Vec<SigningCertificate>, MetadataError> {
+        let mut certificates = Vec::new();
+        for part in pem.split("-----BEGIN CERTIFICATE-----").skip(1) {
+            let (body, _) = part.split_once("-----END CERTIFICATE-----").ok_or(MetadataError::CertificateInvalid)?;
+            let der = decode_base64(body.as_bytes()).ok_or(MetadataError::CertificateInvalid)?;
+            certificates.extend(SigningCertificate::from_der(&der)?);
+        }
+        if certificates.is_empty() { Err(MetadataError::NoSigningKey) } else { Ok(certificates) }
+    }
+
+    /// When the certificate says that it begins.
+    pub fn not_before(&self) -> Option<Timestamp> {
+        self.not_before
+    }
+
+    /// Whether the present is within the dates of the certificate.
+    pub fn is_current(&self, now: Timestamp) -> bool {
+        self.not_before.is_none_or(|begin| begin <= now) && self.not_after.is_none_or(|end| now <= end)
+    }
+
+    /// Whether both carry the same public key: a certificate may be renewed without a new key.
+    pub fn has_key_of(&self, other: &SigningCertificate) -> bool {
+        self.public_key == other.public_key
+    }
+
+    /// When the certificate says that it ends.
     pub fn not_after(&self) -> Option<Timestamp> {
         self.not_after
     }
@@ -172,6 +203,11 @@ fn parse_certificate(der: &[u8]) -> Option<X509Certificate<'_>> {
 fn modulus_bits(modulus: &[u8]) -> usize {
     let significant = modulus.iter().position(|byte| *byte != 0).and_then(|at| modulus.get(at..)).unwrap_or_default();
     significant.first().map_or(0, |top| significant.len() * 8 - top.leading_zeros() as usize)
+}
+
+/// The SHA-256 fingerprint of a certificate in lower-case hex.
+pub(crate) fn fingerprint(der: &[u8]) -> String {
+    hex(digest(&SHA256, der).as_ref())
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -105,6 +105,8 @@ impl Profile<'_> {
             session_not_on_or_after: authentication.session_ends,
             replay_until: self.clock.latest(confirmation.ends),
             one_time_use: one_time_use.ok_or(ResponseError::ConditionsMissing)?,
+            // `response` knows which keys signed.
+            outdated_certificate: None,
             in_response_to: confirmation.in_response_to,
         })
     }

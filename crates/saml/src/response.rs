@@ -9,6 +9,7 @@ use crate::decrypt::{self, Plaintext};
 use crate::encoding::decode_base64;
 use crate::error::{MetadataError, ResponseError};
 use crate::inspect::Log;
+use crate::keys::SigningCertificate;
 use crate::limits::Limits;
 use crate::metadata::IdpMetadata;
 use crate::names::{DS, SAML, SAMLP, STATUS_SUCCESS};
@@ -32,6 +33,9 @@ pub struct Expected<'a> {
     pub request_id: Option<&'a str>,
     /// Whether a response may come that nobody asked for. Off unless the administrator wants sign-in from the IdP's portal.
     pub allow_unsolicited: bool,
+    /// Whether to refuse a signature whose certificate is past its dates. The metadata pins the key, so by default it is
+    /// accepted and the caller told ([`VerifiedAssertion::outdated_certificate`]).
+    pub refuse_expired_certificates: bool,
     /// The present.
     pub now: Timestamp,
     /// How far the clocks may be apart; at most five minutes count.
@@ -49,7 +53,17 @@ impl<'a> Expected<'a> {
         request_id: Option<&'a str>,
         now: Timestamp,
     ) -> Expected<'a> {
-        Expected { idp, sp, acs_url, request_id, allow_unsolicited: false, now, skew: Duration::from_mins(1), limits: Limits::default() }
+        Expected {
+            idp,
+            sp,
+            acs_url,
+            request_id,
+            allow_unsolicited: false,
+            refuse_expired_certificates: false,
+            now,
+            skew: Duration::from_mins(1),
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -104,14 +118,17 @@ pub(crate) fn verify_xml(
     log.gate("status", check_status(shape.status), |()| "Success".to_owned())?;
 
     let keys = &expected.idp.signing_keys;
-    let response = shape.signature.map(|signature| signature::verify(shape.response, signature, keys, "Response")).transpose();
+    let mut signers = Signers::default();
+    let response = shape.signature.map(|signature| signers.verify(shape.response, signature, keys, "Response")).transpose();
     let response = log.gate("response_signature", response, |signed| describe_signature(signed.as_ref()))?;
     match shape.payload {
         Payload::None => log.gate("assertion_signature", Err(ResponseError::AssertionMissing), |_| String::new()),
         Payload::Plain(assertion) => {
-            let verified = verify_assertion(assertion, response.and_then(|signed| signed.child(assertion)), keys);
+            let verified = verify_assertion(assertion, response.and_then(|signed| signed.child(assertion)), keys, &mut signers);
             let assertion = log.gate("assertion_signature", verified, describe_cover)?;
-            profile::check(&shape, response.is_some(), assertion.signed(), expected, solicitation, log)
+            let outdated = signers.check_dates(expected, log)?;
+            let verified = profile::check(&shape, response.is_some(), assertion.signed(), expected, solicitation, log)?;
+            Ok(VerifiedAssertion { outdated_certificate: outdated, ..verified })
         }
         Payload::Encrypted(encrypted) => {
             let decrypted = decrypt::decrypt(encrypted, response.is_some(), &expected.sp.keys);
@@ -119,9 +136,11 @@ pub(crate) fn verify_xml(
             let parsed = parse_plaintext(&plaintext, &expected.limits);
             let inner = log.gate("decrypted_xml", parsed, |_| "well-formed XML within the limits".to_owned())?;
             let assertion = inner.root()?;
-            let verified = verify_assertion(assertion, response.map(|signed| signed.plaintext(assertion)), keys);
+            let verified = verify_assertion(assertion, response.map(|signed| signed.plaintext(assertion)), keys, &mut signers);
             let assertion = log.gate("assertion_signature", verified, describe_cover)?;
-            profile::check(&shape, true, assertion.signed(), expected, solicitation, log)
+            let outdated = signers.check_dates(expected, log)?;
+            let verified = profile::check(&shape, true, assertion.signed(), expected, solicitation, log)?;
+            Ok(VerifiedAssertion { outdated_certificate: outdated, ..verified })
         }
     }
 }
@@ -132,7 +151,7 @@ fn check_metadata(expected: &Expected<'_>) -> Result<(), ResponseError> {
         return Err(MetadataError::NoSigningKey.into());
     }
     match expected.idp.valid_until {
-        Some(valid_until) if valid_until <= expected.now => Err(MetadataError::Expired { valid_until }.into()),
+        Some(valid_until) if valid_until <= expected.now => Err(MetadataError::Expired { valid_until, now: expected.now }.into()),
         Some(_) | None => Ok(()),
     }
 }
@@ -326,14 +345,54 @@ impl<'d> Cover<'d> {
     }
 }
 
+/// The certificates whose keys made the signatures of one response.
+#[derive(Default)]
+struct Signers<'k>(Vec<&'k SigningCertificate>);
+
+impl<'k> Signers<'k> {
+    fn verify<'d>(
+        &mut self,
+        element: Node<'d>,
+        signature: Node<'d>,
+        keys: &'k [SigningCertificate],
+        name: &'static str,
+    ) -> Result<Signed<'d>, ResponseError> {
+        let (signed, key) = signature::verify_by(element, signature, keys, name)?;
+        self.0.push(key);
+        Ok(signed)
+    }
+
+    /// A certificate past its dates is refused or told of. A renewed one for the same key beside it in the metadata will do.
+    fn check_dates(self, expected: &Expected<'_>, log: &mut Log) -> Result<Option<SigningCertificate>, ResponseError> {
+        let renewed =
+            |old: &SigningCertificate| expected.idp.signing_keys.iter().any(|key| key.has_key_of(old) && key.is_current(expected.now));
+        let outdated = self.0.into_iter().find(|certificate| !certificate.is_current(expected.now) && !renewed(certificate));
+        let result = match outdated {
+            Some(certificate) if expected.refuse_expired_certificates => Err(ResponseError::CertificateExpired {
+                fingerprint: certificate.fingerprint(),
+                not_before: certificate.not_before(),
+                not_after: certificate.not_after(),
+                now: expected.now,
+            }),
+            other => Ok(other.cloned()),
+        };
+        let found = log.check("certificate", result, |outdated| match outdated {
+            None => "within its dates".to_owned(),
+            Some(certificate) => format!("SHA-256 {} is past its dates, which is accepted here", certificate.fingerprint()),
+        })?;
+        Ok(found.flatten())
+    }
+}
+
 /// Every signature present must verify; one of the two must be there.
-fn verify_assertion<'d>(
+fn verify_assertion<'d, 'k>(
     assertion: Node<'d>,
     by_response: Option<Signed<'d>>,
-    keys: &[crate::SigningCertificate],
+    keys: &'k [SigningCertificate],
+    signers: &mut Signers<'k>,
 ) -> Result<Cover<'d>, ResponseError> {
     match (assertion.children_named(DS, "Signature").next(), by_response) {
-        (Some(signature), _) => signature::verify(assertion, signature, keys, "Assertion").map(Cover::Own),
+        (Some(signature), _) => signers.verify(assertion, signature, keys, "Assertion").map(Cover::Own),
         (None, Some(signed)) => Ok(Cover::Response(signed)),
         (None, None) => Err(ResponseError::NotSigned),
     }

@@ -2,7 +2,7 @@
 //! reference to that element, enveloped-signature and exclusive canonicalization.
 //!
 //! The signature value is checked over `SignedInfo` before anything that `SignedInfo` says is acted on. Keys come from the
-//! caller; `KeyInfo` is never read. There is no code for HMAC, SHA-1, XPath or XSLT.
+//! caller; `KeyInfo` is read for messages only, after a signature failed to verify. There is no code for HMAC, SHA-1, XPath or XSLT.
 //!
 //! Invariant: only this module makes a [`Signed`], and the profile reads nothing else.
 
@@ -11,7 +11,7 @@ use aws_lc_rs::digest::{self, digest};
 use crate::c14n::canonicalize;
 use crate::encoding::decode_base64;
 use crate::error::ResponseError;
-use crate::keys::SigningCertificate;
+use crate::keys::{SigningCertificate, fingerprint};
 use crate::names::{self, DS, EXC_C14N};
 use crate::xml::{Node, printable};
 
@@ -46,16 +46,42 @@ pub(crate) fn verify<'d>(
     keys: &[SigningCertificate],
     name: &'static str,
 ) -> Result<Signed<'d>, ResponseError> {
+    verify_by(element, signature, keys, name).map(|(signed, _)| signed)
+}
+
+/// The same, and which of the keys it was.
+pub(crate) fn verify_by<'d, 'k>(
+    element: Node<'d>,
+    signature: Node<'d>,
+    keys: &'k [SigningCertificate],
+    name: &'static str,
+) -> Result<(Signed<'d>, &'k SigningCertificate), ResponseError> {
     let parts = Parts::read(element, signature)?;
     let message = canonicalize(parts.signed_info, None, &parts.signed_info_prefixes).map_err(|_| MALFORMED_C14N)?;
-    if !keys.iter().any(|key| key.verifies(parts.algorithm, &message, &parts.value)) {
-        return Err(ResponseError::SignatureInvalid { element: name });
-    }
+    let Some(key) = keys.iter().find(|key| key.verifies(parts.algorithm, &message, &parts.value)) else {
+        return Err(ResponseError::SignatureInvalid {
+            element: name,
+            trusted: keys.iter().map(SigningCertificate::fingerprint).collect(),
+            seen: key_info_fingerprints(signature),
+        });
+    };
     let content = canonicalize(element, Some(signature), &parts.content_prefixes).map_err(|_| MALFORMED_C14N)?;
     if digest(parts.digest_algorithm, &content).as_ref() != parts.digest {
         return Err(ResponseError::DigestMismatch { element: name });
     }
-    Ok(Signed(element))
+    Ok((Signed(element), key))
+}
+
+/// More certificates than this in a `KeyInfo` are not looked at.
+const MOST_CERTIFICATES: usize = 4;
+
+/// SHA-256 fingerprints of the certificates that a signature shows in its `KeyInfo`: what to tell an administrator whose
+/// keys did not verify it. Nothing is decided by them.
+pub(crate) fn key_info_fingerprints(signature: Node<'_>) -> Vec<String> {
+    let infos = signature.children_named(DS, "KeyInfo");
+    let data = infos.flat_map(|info| info.children_named(DS, "X509Data"));
+    let certificates = data.flat_map(|data| data.children_named(DS, "X509Certificate")).take(MOST_CERTIFICATES);
+    certificates.filter_map(|node| decode_base64(node.text().ok()?.as_bytes())).map(|der| fingerprint(&der)).collect()
 }
 
 const MALFORMED_C14N: ResponseError = ResponseError::SignatureMalformed { detail: "the content cannot be canonicalized" };

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::EntityId;
+use crate::{EntityId, SigningCertificate};
 
 /// The subject of an assertion (SAML core 2.2.3). It names a person only together with the issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub struct VerifiedAssertion {
     pub replay_until: Timestamp,
     /// Whether the assertion carries `OneTimeUse` (SAML core 2.5.1.5).
     pub one_time_use: bool,
+    /// The certificate of a signature that is past its dates and was accepted all the same, to be told to the administrator.
+    pub outdated_certificate: Option<SigningCertificate>,
     /// The request that this answers; `None` for an unsolicited response.
     pub in_response_to: Option<String>,
 }

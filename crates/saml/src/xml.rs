@@ -4,13 +4,17 @@
 //! are not attributes here. In [`Mode::Protocol`] the model holds elements and text, nothing else, and ids are unique over
 //! every attribute that some processor might take for an id, in any namespace.
 
+mod stream;
+
 use std::collections::HashSet;
 
-use uppsala::{Document, NodeId, NodeKind, Parser};
+use uppsala::{Document, NodeId, NodeKind, Parser, XmlDeclaration};
 
 use crate::error::{ResponseError, XmlError};
 use crate::limits::Limits;
 use crate::scan::{Mode, scan};
+
+pub(crate) use self::stream::{Step, Stream, Tag};
 
 /// A parsed document that passed the limits.
 pub(crate) struct Dom<'i>(Document<'i>);
@@ -174,7 +178,10 @@ pub(crate) fn printable(text: &str, longest: usize) -> String {
 }
 
 fn check_declaration(document: &Document<'_>) -> Result<(), XmlError> {
-    let Some(declaration) = &document.xml_declaration else { return Ok(()) };
+    document.xml_declaration.as_ref().map_or(Ok(()), check_declaration_of)
+}
+
+fn check_declaration_of(declaration: &XmlDeclaration<'_>) -> Result<(), XmlError> {
     let utf8 = declaration.encoding.as_deref().is_none_or(|name| name.eq_ignore_ascii_case("utf-8"));
     if declaration.version == "1.0" && utf8 { Ok(()) } else { Err(XmlError::NotUtf8) }
 }

@@ -63,6 +63,12 @@ pub enum Kind {
     Refused,
     /// Refusals of one source within a minute that were too many to be recorded one by one; `detail` counts them by code.
     RefusalsSummed,
+    /// The metadata of an identity provider cannot be loaded or refreshed; `detail` says what is in use meanwhile.
+    IdpMetadataFailing,
+    /// It can again.
+    IdpMetadataRecovered,
+    /// An identity provider signs with a certificate past its dates.
+    IdpCertificateExpired,
     /// The journal was opened: calls before this line that have no outcome were cut off by a stop or a crash.
     JournalOpened,
     /// The journal can be written again after a failure.

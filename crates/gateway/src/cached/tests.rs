@@ -15,6 +15,10 @@ impl Explain for Broken {
     fn explain(&self) -> String {
         "status 500".to_owned()
     }
+
+    fn cause(&self) -> &'static str {
+        "test.broken"
+    }
 }
 
 /// A source that counts how often it is asked, and fails when told to.
@@ -52,7 +56,9 @@ async fn the_last_good_one_is_kept_for_a_while() {
     assert_eq!(*cached.load(at(710), FRESHNESS, source.fetch()).await.unwrap(), 1);
     assert_eq!(source.asked.load(Ordering::SeqCst), 2, "half a minute between attempts");
     assert!(matches!(cached.load(at(3600), FRESHNESS, source.fetch()).await, Err(Unavailable::Failed(_))));
-    assert!(matches!(cached.load(at(3601), FRESHNESS, source.fetch()).await, Err(Unavailable::Recently(words)) if words.contains("500")));
+    assert!(
+        matches!(cached.load(at(3601), FRESHNESS, source.fetch()).await, Err(Unavailable::Recently { words, .. }) if words.contains("500"))
+    );
 }
 
 #[tokio::test]

@@ -101,10 +101,15 @@ fn note_tls(config: &Config) {
 fn note_metadata(config: &Config) {
     let now = Clock::System.now();
     for idp in config.identity_providers.values() {
-        let Protocol::Saml(SamlIdp { metadata: MetadataSource::File(path), entity_id, .. }) = &idp.protocol else { continue };
-        if let Ok(xml) = std::fs::read(path)
-            && let Err(error) = IdpMetadata::parse(&xml, entity_id.as_ref(), now)
-        {
+        let Protocol::Saml(SamlIdp { metadata: MetadataSource::File(path), entity_id, metadata_signers, .. }) = &idp.protocol else {
+            continue;
+        };
+        let Ok(xml) = std::fs::read(path) else { continue };
+        let parsed = match metadata_signers {
+            Some(signers) => IdpMetadata::parse_signed(&xml, entity_id.as_ref(), &signers.certificates, now),
+            None => IdpMetadata::parse(&xml, entity_id.as_ref(), now),
+        };
+        if let Err(error) = parsed {
             eprintln!("note: nobody can sign in at {}: {}: {error} [{}]", idp.id, path.display(), error.code());
         }
     }

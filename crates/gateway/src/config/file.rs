@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 mod identity;
 
-pub(super) use identity::{FileBinding, FileIdp, FileOidc, FileSaml};
+pub(super) use identity::{FileBinding, FileExpired, FileIdp, FileOidc, FileSaml};
 
 /// The configuration of Doorward, an enterprise SSO gateway for MCP servers.
 ///

@@ -34,8 +34,8 @@ pub use problem::{Position, Problem, ProblemKind};
 pub use public_url::{PublicUrl, PublicUrlError};
 pub use sources::Sources;
 pub use types::{
-    ANY_DOMAIN, Audit, Client, Config, IdentityProvider, Limits, MetadataSource, OidcIdp, PolicyFile, Protocol, Registration,
-    RequestBinding, Role, Rule, SamlIdp, Sessions, Tls, Tokens, Upstream, UpstreamChoice,
+    ANY_DOMAIN, Audit, Client, Config, ExpiredCertificates, IdentityProvider, Limits, MetadataSigners, MetadataSource, OidcIdp, PolicyFile,
+    Protocol, Registration, RequestBinding, Role, Rule, SamlIdp, Sessions, Tls, Tokens, Upstream, UpstreamChoice,
 };
 
 #[cfg(test)]

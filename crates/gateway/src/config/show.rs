@@ -103,6 +103,7 @@ fn show_saml(saml: &SamlIdp) -> Value {
     json!({
         "metadata": metadata,
         "metadata_file": metadata_file,
+        "metadata_signing_certificate": saml.metadata_signers.as_ref().map(|signers| &signers.file),
         "entity_id": saml.entity_id.as_ref().map(EntityId::as_str),
         "groups_attribute": saml.groups_attribute,
         "username_attribute": saml.username_attribute,
@@ -113,6 +114,7 @@ fn show_saml(saml: &SamlIdp) -> Value {
         "force_authn": saml.force_authn,
         "name_id_format": saml.name_id_format,
         "authn_context": saml.authn_context,
+        "expired_certificates": saml.expired_certificates,
         "allow_idp_initiated": saml.allow_idp_initiated,
     })
 }

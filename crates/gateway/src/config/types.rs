@@ -18,7 +18,9 @@ use super::sources::Sources;
 
 mod identity;
 
-pub use identity::{ANY_DOMAIN, IdentityProvider, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp};
+pub use identity::{
+    ANY_DOMAIN, ExpiredCertificates, IdentityProvider, MetadataSigners, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp,
+};
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]

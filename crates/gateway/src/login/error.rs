@@ -88,6 +88,8 @@ pub enum LoginError {
     MetadataUnavailable {
         /// The IdP's id.
         idp: String,
+        /// The code of the cause.
+        cause: &'static str,
         /// Why, for the log.
         detail: String,
     },
@@ -290,6 +292,7 @@ impl LoginError {
     fn exact_value(&self) -> Option<String> {
         match self {
             Self::LoopDetected { evidence } => Some(evidence.clone()),
+            Self::MetadataUnavailable { cause, .. } => Some((*cause).to_owned()),
             Self::IdpMismatch { received, .. } => Some(received.clone()),
             Self::Callback(CallbackError::Refused { error, .. }) => Some(error.clone()),
             Self::OpenId(error) => error.exact_value(),
@@ -320,6 +323,10 @@ impl LoginError {
 impl Explain for LoginError {
     fn explain(&self) -> String {
         self.private()
+    }
+
+    fn cause(&self) -> &'static str {
+        if let Self::MetadataUnavailable { cause, .. } = self { cause } else { self.code() }
     }
 }
 

@@ -1,17 +1,18 @@
-//! SAML metadata: that of the IdPs in, ours out.
+//! SAML metadata of the IdPs. (Ours is [`super::sp_metadata`].)
 //!
-//! An IdP's metadata is loaded at start and refreshed in the background (a file every minute, an address every hour). If that
-//! fails, the last good document stays in use for a week, or as long as the document itself allows. Without a
-//! document nobody signs in there: an unknown key verifies nothing.
+//! An IdP's metadata is loaded at start and refreshed in the background (a file every minute, an address every hour or when its
+//! `cacheDuration` says), and when a signature is by a key that is not in it. If that fails, the last good document stays in
+//! use for a week, or as long as the document itself allows, and `alarm` says so. Without a document nobody signs in
+//! there: an unknown key verifies nothing.
+
+mod alarm;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use axum::response::{IntoResponse as _, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use jiff::Timestamp;
-use saml::IdpMetadata;
+use saml::{IdpMetadata, SigningCertificate};
 
 use crate::app::App;
 use crate::cached::{Cached, Freshness, Unavailable};
@@ -19,22 +20,30 @@ use crate::config::{Config, IdpId, MetadataSource, Protocol, SamlIdp};
 use crate::outbound::FetchRequest;
 
 use super::error::LoginError;
-use super::saml::service_provider;
 
 const LIMIT: Duration = Duration::from_hours(7 * 24);
 const ROUND: Duration = Duration::from_mins(1);
 const FILE_REFRESH: Duration = Duration::from_secs(50);
+/// Not more often than this, whatever the document asks for.
+const SHORTEST_REFRESH: Duration = Duration::from_mins(5);
 const ADDRESS_REFRESH: Duration = Duration::from_hours(1);
 /// Federations publish all their members in one document.
 const MAX_BYTES: usize = 16 << 20;
 
-/// What is kept of each SAML IdP, by id and source.
+/// What is kept of each SAML IdP, by id, source and who must have signed it.
 #[derive(Debug, Default)]
-pub(super) struct Documents(Mutex<HashMap<String, Arc<Cached<IdpMetadata>>>>);
+pub(super) struct Documents(Mutex<HashMap<String, Arc<Document>>>);
+
+/// What is kept of one SAML IdP.
+#[derive(Debug, Default)]
+struct Document {
+    metadata: Cached<IdpMetadata>,
+    alarms: alarm::Alarms,
+}
 
 impl Documents {
-    fn of(&self, idp: &IdpId, settings: &SamlIdp) -> Arc<Cached<IdpMetadata>> {
-        let key = format!("{idp} {:?} {:?}", settings.metadata, settings.entity_id);
+    fn of(&self, idp: &IdpId, settings: &SamlIdp) -> Arc<Document> {
+        let key = format!("{idp} {:?} {:?} {:?}", settings.metadata, settings.entity_id, settings.metadata_signers);
         let mut documents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(documents.entry(key).or_default())
     }
@@ -46,48 +55,79 @@ pub(super) async fn of(app: &App, idp: &IdpId, settings: &SamlIdp) -> Result<Arc
     let metadata = load(app, idp, settings, LIMIT).await?;
     match metadata.valid_until {
         Some(end) if metadata.has_expired(app.clock.now()) => {
-            Err(LoginError::MetadataUnavailable { idp: idp.to_string(), detail: format!("It was valid until {end}.") })
+            let cause = "saml.metadata_expired";
+            Err(LoginError::MetadataUnavailable { idp: idp.to_string(), cause, detail: format!("It was valid until {end}.") })
         }
         Some(_) | None => Ok(metadata),
     }
 }
 
+/// For a signature by a key that `seen` does not have: other metadata than that, if it can be had now. Asked for at most
+/// every half minute, whoever sends such signatures.
+pub(super) async fn newer_than(app: &App, idp: &IdpId, settings: &SamlIdp, seen: &Arc<IdpMetadata>) -> Option<Arc<IdpMetadata>> {
+    let now = app.clock.now();
+    let document = app.login.saml.of(idp, settings);
+    let newer = document.metadata.newer_than(seen, now, read(app, idp, settings, now)).await?;
+    (newer.signing_keys != seen.signing_keys && !newer.has_expired(now)).then_some(newer)
+}
+
+/// Says that a person came in by a signature whose certificate is past its dates: once for each certificate.
+pub(super) async fn tell_outdated(app: &App, idp: &IdpId, settings: &SamlIdp, certificate: &SigningCertificate) {
+    app.login.saml.of(idp, settings).alarms.outdated(app, idp, certificate).await;
+}
+
 async fn load(app: &App, idp: &IdpId, settings: &SamlIdp, refresh: Duration) -> Result<Arc<IdpMetadata>, LoginError> {
     let document = app.login.saml.of(idp, settings);
     let now = app.clock.now();
-    document.load(now, Freshness { refresh, limit: LIMIT }, read(app, idp, settings, now)).await.map_err(|error| match error {
+    let loaded = document.metadata.load(now, Freshness { refresh, limit: LIMIT }, read(app, idp, settings, now)).await;
+    loaded.map_err(|error| match error {
         Unavailable::Failed(error) => error,
-        Unavailable::Recently(detail) => LoginError::MetadataUnavailable { idp: idp.to_string(), detail },
+        Unavailable::Recently { code, words } => LoginError::MetadataUnavailable { idp: idp.to_string(), cause: code, detail: words },
     })
 }
 
 async fn read(app: &App, idp: &IdpId, settings: &SamlIdp, now: Timestamp) -> Result<IdpMetadata, LoginError> {
-    let unavailable = |detail: String| LoginError::MetadataUnavailable { idp: idp.to_string(), detail };
+    let unavailable = |cause: &'static str, detail: String| LoginError::MetadataUnavailable { idp: idp.to_string(), cause, detail };
     let document = match &settings.metadata {
-        MetadataSource::File(path) => tokio::fs::read(path).await.map_err(|error| unavailable(format!("{}: {error}", path.display())))?,
+        MetadataSource::File(path) => {
+            tokio::fs::read(path).await.map_err(|error| unavailable("config.file_unreadable", format!("{}: {error}", path.display())))?
+        }
         MetadataSource::Url(url) => {
             let request = FetchRequest { timeout: Duration::from_secs(30), max_bytes: MAX_BYTES, ..FetchRequest::get(url.clone()) };
-            let answer = app.outbound.fetch(request).await.map_err(|error| unavailable(format!("{}: {error}", error.code())))?;
+            let answer = app.outbound.fetch(request).await.map_err(|error| unavailable(error.code(), format!("{url}: {error}")))?;
             if answer.status != http::StatusCode::OK {
-                return Err(unavailable(format!("{url} answered with status {}", answer.status)));
+                return Err(unavailable("login.idp_unexpected_status", format!("{url} answered with status {}", answer.status)));
             }
             answer.body.to_vec()
         }
     };
-    IdpMetadata::parse(&document, settings.entity_id.as_ref(), now).map_err(|error| unavailable(format!("{}: {error}", error.code())))
+    let (wanted, signers) = (settings.entity_id.clone(), settings.metadata_signers.clone());
+    // A federation's document takes a good part of a second.
+    let parsed = tokio::task::spawn_blocking(move || match &signers {
+        Some(signers) => IdpMetadata::parse_signed(&document, wanted.as_ref(), &signers.certificates, now),
+        None => IdpMetadata::parse(&document, wanted.as_ref(), now),
+    });
+    match parsed.await {
+        Ok(parsed) => parsed.map_err(|error| unavailable(error.code(), error.to_string())),
+        Err(_) => Err(unavailable("login.idp_metadata_unavailable", "reading it was broken off".to_owned())),
+    }
 }
 
-/// One round: loads what is missing, refreshes what is old. Failures are logged; the last good document stays.
+/// One round: loads what is missing, refreshes what is old. The last good document stays; what changes is told once.
 pub(super) async fn refresh(app: &App) {
     let runtime = app.runtime.load_full();
     for (id, settings) in saml_idps(&runtime.config) {
+        let document = app.login.saml.of(id, settings);
         let refresh = match settings.metadata {
             MetadataSource::File(_) => FILE_REFRESH,
-            MetadataSource::Url(_) => ADDRESS_REFRESH,
+            MetadataSource::Url(_) => {
+                let hint = document.metadata.kept().and_then(|metadata| metadata.cache_duration);
+                hint.map_or(ADDRESS_REFRESH, |hint| hint.clamp(SHORTEST_REFRESH, ADDRESS_REFRESH))
+            }
         };
-        if let Err(error) = load(app, id, settings, refresh).await {
-            tracing::warn!(code = error.code(), idp = id.as_str(), reason = error.private(), "identity provider metadata is not available");
-        }
+        let loaded = load(app, id, settings, refresh).await;
+        let failure = document.metadata.failure().await;
+        document.alarms.tell(app, id, loaded.as_deref().map(|metadata| !metadata.has_expired(app.clock.now())), failure).await;
     }
 }
 
@@ -102,26 +142,7 @@ pub(super) async fn keep_fresh(app: Weak<App>) {
     }
 }
 
-/// `GET /saml/metadata` and `GET /saml/{idp}/metadata`: what the IdP's administrator imports. Our entity id is the same for
-/// all IdPs, the assertion consumer service is not; so the first form is for the usual case of one SAML IdP.
-pub(super) fn ours(app: &App, idp: Option<&str>) -> Result<Response, LoginError> {
-    let runtime = app.runtime.load_full();
-    let all: Vec<&IdpId> = saml_idps(&runtime.config).map(|(id, _)| id).collect();
-    let id = match (idp, all.as_slice()) {
-        (Some(wanted), all) => {
-            all.iter().find(|id| id.as_str() == wanted).copied().ok_or_else(|| LoginError::IdpUnknown(wanted.to_owned()))?
-        }
-        (None, [only]) => only,
-        (None, several) => {
-            let addresses: Vec<String> = several.iter().map(|id| format!("/saml/{id}/metadata")).collect();
-            return Err(LoginError::SamlMetadataAmbiguous(if addresses.is_empty() { "none".to_owned() } else { addresses.join(", ") }));
-        }
-    };
-    let xml = service_provider(app, id)?.metadata_xml();
-    Ok(([(CONTENT_TYPE, "application/samlmetadata+xml"), (CACHE_CONTROL, "no-cache")], xml).into_response())
-}
-
-fn saml_idps(config: &Config) -> impl Iterator<Item = (&IdpId, &SamlIdp)> {
+pub(super) fn saml_idps(config: &Config) -> impl Iterator<Item = (&IdpId, &SamlIdp)> {
     config.identity_providers.values().filter_map(|idp| match &idp.protocol {
         Protocol::Saml(settings) => Some((&idp.id, settings)),
         Protocol::Oidc(_) => None,

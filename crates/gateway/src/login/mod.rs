@@ -27,6 +27,7 @@ mod record;
 mod return_path;
 mod saml;
 mod signout;
+mod sp_metadata;
 
 use std::sync::Arc;
 
@@ -52,6 +53,11 @@ use record::Subject;
 #[derive(Debug, Default)]
 pub struct State {
     saml: idp_metadata::Documents,
+}
+
+/// One round of refreshing the SAML metadata of the identity providers: what is missing is loaded, what is old is loaded again.
+pub async fn refresh_metadata(app: &App) {
+    idp_metadata::refresh(app).await;
 }
 
 /// Loads the SAML metadata of the identity providers and keeps it fresh for as long as the application lives.
@@ -164,7 +170,7 @@ pub async fn sign_out(
 
 /// `GET /saml/metadata`: our metadata, where one SAML identity provider is configured.
 pub async fn sp_metadata(Shared(app): Shared<SharedApp>, Extension(context): Extension<RequestContext>) -> Response {
-    page(&context, idp_metadata::ours(&app, None))
+    page(&context, sp_metadata::ours(&app, None))
 }
 
 /// `GET /saml/{idp}/metadata`: our metadata for one SAML identity provider.
@@ -173,7 +179,7 @@ pub async fn sp_metadata_for(
     Extension(context): Extension<RequestContext>,
     Path(idp): Path<String>,
 ) -> Response {
-    page(&context, idp_metadata::ours(&app, Some(&idp)))
+    page(&context, sp_metadata::ours(&app, Some(&idp)))
 }
 
 fn whole(body: Body) -> Result<Bytes, LoginError> {

@@ -7,17 +7,18 @@
 //! therefore answers it with a page that posts the same fields again from our own site, and only that second post, which
 //! carries the cookies, is judged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
 use http::HeaderMap;
 use jiff::Timestamp;
-use saml::{AuthnRequest, Binding, EntityId, Expected, IdpMetadata, ServiceProvider, VerifiedAssertion};
+use saml::{AuthnRequest, Binding, EntityId, Expected, IdpMetadata, ResponseError, ServiceProvider, VerifiedAssertion};
 use store::{IdpSession, OnceKind, SignInProtocol, SignInState, Stage};
 use url::Url;
 
 use crate::app::App;
-use crate::config::{IdentityProvider, IdpId, Protocol, RequestBinding, SamlIdp};
+use crate::config::{ExpiredCertificates, IdentityProvider, IdpId, Protocol, RequestBinding, SamlIdp};
 use crate::pages::{self, AutoPost};
 use crate::request_id::RequestContext;
 
@@ -129,13 +130,8 @@ pub(super) async fn finish(
         None if settings.allow_idp_initiated => None,
         None => return Err(LoginError::Unsolicited),
     };
-    let metadata = idp_metadata::of(app, &idp.id, settings).await?;
-    let sp = service_provider(app, &idp.id)?;
     let now = app.clock.now();
-    let mut expected = Expected::new(&metadata, &sp, &sp.acs_url, request_id, now);
-    expected.allow_unsolicited = request_id.is_none();
-    expected.skew = SKEW;
-    let assertion = saml::verify_response(posted.saml_response.as_bytes(), &expected)?;
+    let (metadata, assertion) = verify(app, idp, settings, posted, request_id).await?;
     accept_once(app, &assertion, now).await?;
     require_context(settings, &assertion)?;
     require_name_id_format(settings, &assertion)?;
@@ -143,6 +139,38 @@ pub(super) async fn finish(
     let cookie = provision::sign_in(app, context, headers, transaction, identity).await?;
     let next = transaction.map_or_else(|| "/".to_owned(), Transaction::hub);
     Ok(with_cookie(pages::continue_to(&next), cookie))
+}
+
+/// Judges the response; a signature by a key that is not known is judged once more with newer metadata, if there is any: the
+/// IdP may have changed its key since the last refresh.
+async fn verify(
+    app: &App,
+    idp: &IdentityProvider,
+    settings: &SamlIdp,
+    posted: &Posted<'_>,
+    request_id: Option<&str>,
+) -> Result<(Arc<IdpMetadata>, VerifiedAssertion), LoginError> {
+    let sp = service_provider(app, &idp.id)?;
+    let judge = |metadata: &IdpMetadata| {
+        let mut expected = Expected::new(metadata, &sp, &sp.acs_url, request_id, app.clock.now());
+        expected.allow_unsolicited = request_id.is_none();
+        expected.skew = SKEW;
+        expected.refuse_expired_certificates = settings.expired_certificates == ExpiredCertificates::Refuse;
+        saml::verify_response(posted.saml_response.as_bytes(), &expected)
+    };
+    let mut metadata = idp_metadata::of(app, &idp.id, settings).await?;
+    let mut judged = judge(&metadata);
+    if matches!(judged, Err(ResponseError::SignatureInvalid { .. }))
+        && let Some(newer) = idp_metadata::newer_than(app, &idp.id, settings, &metadata).await
+    {
+        judged = judge(&newer);
+        metadata = newer;
+    }
+    let assertion = judged?;
+    if let Some(certificate) = &assertion.outdated_certificate {
+        idp_metadata::tell_outdated(app, &idp.id, settings, certificate).await;
+    }
+    Ok((metadata, assertion))
 }
 
 /// The id of our AuthnRequest, if this leg is at this IdP.

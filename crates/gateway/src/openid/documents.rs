@@ -75,6 +75,6 @@ async fn get(app: &App, url: url::Url, what: &'static str) -> Result<Fetched, Op
 fn unavailable(error: Unavailable<OpenIdError>, issuer: &IssuerUrl) -> OpenIdError {
     match error {
         Unavailable::Failed(error) => error,
-        Unavailable::Recently(detail) => OpenIdError::Unavailable { issuer: issuer.to_string(), detail },
+        Unavailable::Recently { words, .. } => OpenIdError::Unavailable { issuer: issuer.to_string(), detail: words },
     }
 }

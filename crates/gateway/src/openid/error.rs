@@ -130,4 +130,8 @@ impl Explain for OpenIdError {
     fn explain(&self) -> String {
         self.private()
     }
+
+    fn cause(&self) -> &'static str {
+        self.code()
+    }
 }

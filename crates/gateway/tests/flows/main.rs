@@ -12,7 +12,11 @@ mod crooked_openid;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod portal;
+#[cfg(test)]
 mod realms;
+#[cfg(test)]
+mod saml_keys;
 #[cfg(test)]
 mod saml_subjects;
 #[cfg(test)]

@@ -38,10 +38,12 @@ pub enum MetadataError {
         entity_id: String,
     },
     /// Past `validUntil`.
-    #[error("the metadata was valid until {valid_until}")]
+    #[error("the metadata was valid until {valid_until}; the clock here says {now}")]
     Expired {
         /// When it ended.
         valid_until: Timestamp,
+        /// The present.
+        now: Timestamp,
     },
     /// `validUntil` is not an instant.
     #[error("validUntil is not a date and time with a time zone")]
@@ -55,6 +57,32 @@ pub enum MetadataError {
     /// No sign-in address by Redirect or POST.
     #[error("the metadata has no SingleSignOnService with the Redirect or POST binding")]
     NoSignOnService,
+    /// Its signature is required, and there is none on the document element.
+    #[error("the metadata must be signed and its document element {root} carries no signature")]
+    NotSigned {
+        /// The name of the document element.
+        root: String,
+    },
+    /// The signature is not built the one way that SAML allows.
+    #[error("the signature of the metadata is not accepted: {detail}")]
+    SignatureMalformed {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// None of the configured keys made the signature.
+    #[error(
+        "the signature of the metadata does not verify with the configured certificate (SHA-256 {}); its KeyInfo shows {}",
+        .trusted.join(", "), super::or_none(.seen)
+    )]
+    SignatureInvalid {
+        /// Fingerprints of the configured certificates.
+        trusted: Vec<String>,
+        /// Fingerprints of the certificates that the signature shows. They prove nothing.
+        seen: Vec<String>,
+    },
+    /// The signature is genuine, but the document is not what was signed.
+    #[error("the metadata is not what was signed: it was changed after its signature was made")]
+    SignedContentChanged,
     /// An address that is not an absolute http or https URL.
     #[error("the metadata has an invalid Location {location:?}")]
     LocationInvalid {
@@ -78,6 +106,10 @@ impl MetadataError {
             MetadataError::NoSigningKey => "saml.metadata_no_signing_key",
             MetadataError::CertificateInvalid => "saml.metadata_certificate_invalid",
             MetadataError::NoSignOnService => "saml.metadata_no_sign_on_service",
+            MetadataError::NotSigned { .. } => "saml.metadata_not_signed",
+            MetadataError::SignatureMalformed { .. } => "saml.metadata_signature_malformed",
+            MetadataError::SignatureInvalid { .. } => "saml.metadata_signature_invalid",
+            MetadataError::SignedContentChanged => "saml.metadata_changed",
             MetadataError::LocationInvalid { .. } => "saml.metadata_location_invalid",
         }
     }

@@ -11,6 +11,15 @@ pub use metadata::MetadataError;
 pub use response::ResponseError;
 pub use xml::XmlError;
 
+/// Fingerprints for people to compare, or that there are none.
+fn or_none(fingerprints: &[String]) -> String {
+    if fingerprints.is_empty() { "no certificate".to_owned() } else { format!("SHA-256 {}", fingerprints.join(", ")) }
+}
+
+fn or_open(instant: Option<&jiff::Timestamp>) -> String {
+    instant.map_or_else(|| "no date".to_owned(), ToString::to_string)
+}
+
 /// Why a key of the service provider cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {

@@ -119,10 +119,29 @@ pub enum ResponseError {
         algorithm: String,
     },
     /// No key of the metadata verifies the signature.
-    #[error("the signature of {element} does not verify with any signing key of the identity provider's metadata")]
+    #[error(
+        "the signature of {element} does not verify with any signing key of the identity provider's metadata (SHA-256 {}); its KeyInfo shows {}",
+        .trusted.join(", "), super::or_none(.seen)
+    )]
     SignatureInvalid {
         /// Which element.
         element: &'static str,
+        /// Fingerprints of the certificates in the metadata.
+        trusted: Vec<String>,
+        /// Fingerprints of the certificates that the signature shows. They prove nothing.
+        seen: Vec<String>,
+    },
+    /// The signature is genuine, but the certificate of its key is out of date and such are to be refused.
+    #[error("the certificate of the signature (SHA-256 {fingerprint}) is valid from {} to {}; the clock here says {now}", super::or_open(.not_before.as_ref()), super::or_open(.not_after.as_ref()))]
+    CertificateExpired {
+        /// The certificate.
+        fingerprint: String,
+        /// When it begins.
+        not_before: Option<Timestamp>,
+        /// When it ends.
+        not_after: Option<Timestamp>,
+        /// The present.
+        now: Timestamp,
     },
     /// The signature is genuine, but the content is not what was signed.
     #[error("the content of {element} is not what was signed")]
@@ -328,6 +347,7 @@ impl ResponseError {
             ResponseError::SignatureTransforms => "saml.signature_transforms",
             ResponseError::SignatureAlgorithm { .. } => "saml.signature_algorithm",
             ResponseError::SignatureInvalid { .. } => "saml.signature_invalid",
+            ResponseError::CertificateExpired { .. } => "saml.certificate_expired",
             ResponseError::DigestMismatch { .. } => "saml.digest_mismatch",
             ResponseError::NoDecryptionKey => "saml.no_decryption_key",
             ResponseError::EncryptionMalformed { .. } => "saml.encryption_malformed",

@@ -199,6 +199,12 @@ pub fn metadata_xml(entity_id: &EntityId, sso_url: &Url, logout_url: Option<&Url
     )
 }
 
+/// An aggregate of the members given as XML, which use the prefixes `md` and `ds`, signed as a federation signs it.
+pub fn aggregate_xml(members: &str, key: &IdpKey) -> Result<String, IdpError> {
+    let before = format!(r#"<md:EntitiesDescriptor xmlns:md="{MD}" xmlns:ds="{DS}" ID="_aggregate">"#);
+    Ok(sign_enveloped(&before, &format!("{members}</md:EntitiesDescriptor>"), "_aggregate", key)?)
+}
+
 fn encrypt(assertion: &str, encryption: &Encryption<'_>) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(encryption.certificate_der).ok()?;
     let public = OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(certificate.public_key().raw).ok()?).ok()?;

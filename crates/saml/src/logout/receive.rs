@@ -236,7 +236,7 @@ fn check_metadata(expected: &Expected<'_>) -> Result<(), LogoutError> {
         return Err(MetadataError::NoSigningKey.into());
     }
     match expected.valid_until {
-        Some(valid_until) if valid_until <= expected.now => Err(MetadataError::Expired { valid_until }.into()),
+        Some(valid_until) if valid_until <= expected.now => Err(MetadataError::Expired { valid_until, now: expected.now }.into()),
         Some(_) | None => Ok(()),
     }
 }

@@ -21,6 +21,8 @@ mod positive;
 #[cfg(test)]
 mod setup;
 #[cfg(test)]
+mod signed_metadata;
+#[cfg(test)]
 mod signer;
 #[cfg(test)]
 mod timing;

@@ -38,6 +38,16 @@ pub(in super::super) enum FileBinding {
     Post,
 }
 
+/// What to do about a certificate past its dates.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in super::super) enum FileExpired {
+    /// Go on, and say so.
+    Warn,
+    /// Refuse.
+    Refuse,
+}
+
 /// A SAML 2.0 identity provider: exactly one of `metadata` and `metadata_file`.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -47,6 +57,8 @@ pub(in super::super) struct FileSaml {
     pub(in super::super) metadata: Option<String>,
     /// A file with its metadata.
     pub(in super::super) metadata_file: Option<String>,
+    /// A PEM file with the certificate that signs the metadata, from another source than the metadata itself (two certificates during a change). Metadata that it does not sign as a whole is refused.
+    pub(in super::super) metadata_signing_certificate: Option<String>,
     /// Its entity id; needed only where the metadata holds several entities.
     pub(in super::super) entity_id: Option<String>,
     /// The attribute that lists the person's groups (its `Name` or `FriendlyName`).
@@ -68,6 +80,8 @@ pub(in super::super) struct FileSaml {
     pub(in super::super) name_id_format: Option<String>,
     /// Authentication context classes to ask for, such as one that stands for multi-factor; refuse an answer that names none of them.
     pub(in super::super) authn_context: Vec<String>,
+    /// What happens when the certificate of a genuine signature is past its dates: `warn` lets the person in and tells the audit trail and the log, `refuse` refuses.
+    pub(in super::super) expired_certificates: FileExpired,
     /// Accept a sign-in that begins at the IdP. Such a sign-in cannot be tied to the browser that asked for it; leave it off unless you need it.
     pub(in super::super) allow_idp_initiated: bool,
 }
@@ -82,6 +96,8 @@ impl Default for FileSaml {
             username_attribute: None,
             email_attribute: None,
             name_attribute: None,
+            metadata_signing_certificate: None,
+            expired_certificates: FileExpired::Warn,
             sign_requests: true,
             request_binding: FileBinding::Redirect,
             force_authn: false,

@@ -24,6 +24,7 @@ fn examples() -> tempfile::TempDir {
     for name in ["secrets/oidc-client-secret", "secrets/inspector-secret", "tls/certificate.pem", "tls/key.pem", "adfs-metadata.xml"] {
         write(name, b"hidden-hidden-hidden\n");
     }
+    write("federation.pem", &std::fs::read(repository().join("crates/saml/testdata/keys/idp.crt")).unwrap());
     write("secrets/master.key", b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
     for name in ["minimal.yaml", "saml-okta.yaml", "oidc-entra.yaml", "full.yaml", "policies/extra.cedar"] {
         write(name, &std::fs::read(repository().join("examples").join(name)).unwrap());

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oauth::Secret;
 use oauth::client::discovery::IssuerUrl;
-use saml::EntityId;
+use saml::{EntityId, SigningCertificate};
 use url::Url;
 
-use super::super::file::{FileBinding, FileIdp, FileOidc, FileSaml};
+use super::super::file::{FileBinding, FileExpired, FileIdp, FileOidc, FileSaml};
 use super::super::ids::{IdpId, UpstreamId};
 use super::super::problem::ProblemKind;
 use super::super::public_url::is_loopback;
-use super::super::types::{ANY_DOMAIN, IdentityProvider, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp, Upstream};
+use super::super::types::{
+    ANY_DOMAIN, ExpiredCertificates, IdentityProvider, MetadataSigners, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp,
+    Upstream,
+};
 use super::super::{path, realm};
 use super::{Named, Resolver};
 
@@ -97,8 +100,12 @@ impl Resolver<'_> {
         };
         self.not_empty(&path::key(at, "groups_attribute"), &file.groups_attribute);
         let entity_id = file.entity_id.and_then(|text| self.parsed(&path::key(at, "entity_id"), EntityId::parse(&text)));
+        let signers_path = path::key(at, "metadata_signing_certificate");
+        // An unreadable file must not read as "no signature needed": that it was asked for is kept.
+        let metadata_signers = file.metadata_signing_certificate.map(|text| self.metadata_signers(&signers_path, &text));
         Some(SamlIdp {
             metadata: metadata?,
+            metadata_signers,
             entity_id,
             groups_attribute: file.groups_attribute,
             username_attribute: file.username_attribute,
@@ -112,8 +119,22 @@ impl Resolver<'_> {
             force_authn: file.force_authn,
             name_id_format: file.name_id_format,
             authn_context: file.authn_context,
+            expired_certificates: match file.expired_certificates {
+                FileExpired::Warn => ExpiredCertificates::Warn,
+                FileExpired::Refuse => ExpiredCertificates::Refuse,
+            },
             allow_idp_initiated: file.allow_idp_initiated,
         })
+    }
+
+    fn metadata_signers(&mut self, at: &str, text: &str) -> MetadataSigners {
+        let file = self.existing_file(at, text);
+        let certificates = match std::fs::read_to_string(&file) {
+            Ok(pem) => self.parsed(at, SigningCertificate::from_pem(&pem).map_err(|error| error.to_string())).unwrap_or_default(),
+            // Reported where the file was looked for.
+            Err(_) => Vec::new(),
+        };
+        MetadataSigners { file, certificates }
     }
 
     fn oidc(&mut self, at: &str, file: FileOidc) -> Option<OidcIdp> {

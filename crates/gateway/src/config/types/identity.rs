@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use oauth::Secret;
 use oauth::client::discovery::IssuerUrl;
-use saml::EntityId;
+use saml::{EntityId, SigningCertificate};
 use serde::Serialize;
 use url::Url;
 
@@ -49,6 +49,25 @@ pub enum MetadataSource {
     File(PathBuf),
 }
 
+/// The certificates of a PEM file, one of which must have signed the metadata as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataSigners {
+    /// The file.
+    pub file: PathBuf,
+    /// What was in it when the configuration was read.
+    pub certificates: Vec<SigningCertificate>,
+}
+
+/// What to do about a certificate past its dates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExpiredCertificates {
+    /// Go on, and say so.
+    Warn,
+    /// Refuse.
+    Refuse,
+}
+
 /// The binding of the AuthnRequest (SAML bindings sections 3.4 and 3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -64,6 +83,8 @@ pub enum RequestBinding {
 pub struct SamlIdp {
     /// Where its metadata comes from.
     pub metadata: MetadataSource,
+    /// Who must have signed its metadata; `None`: a signature is not looked at.
+    pub metadata_signers: Option<MetadataSigners>,
     /// Which entity, where the metadata holds several.
     pub entity_id: Option<EntityId>,
     /// The attribute that lists the person's groups, by `Name` or `FriendlyName`.
@@ -84,6 +105,8 @@ pub struct SamlIdp {
     pub name_id_format: Option<String>,
     /// `RequestedAuthnContext` class references; empty: none asked.
     pub authn_context: Vec<String>,
+    /// What happens when the certificate of a genuine signature is past its dates.
+    pub expired_certificates: ExpiredCertificates,
     /// Accept a response that no request of ours asked for.
     pub allow_idp_initiated: bool,
 }
