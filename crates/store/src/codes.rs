@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use sqlx::{FromRow, Sqlite, Transaction};
 
-use crate::grants::{insert_grant, parse_client_id, parse_grant_id, parse_session_id, parse_user_id};
+use crate::grants::{SignInRow, insert_grant, parse_client_id, parse_grant_id, parse_session_id, parse_user_id};
 use crate::hash::column;
 use crate::time::micros;
 use crate::users::{json_list, list_from_json};
@@ -58,6 +58,13 @@ pub enum Redemption {
         /// Who it was.
         user: UserId,
     },
+    /// The identity provider's session ended meanwhile. The code is used up and has granted nothing.
+    IdpSessionEnded {
+        /// Who it was.
+        user: UserId,
+        /// When that was.
+        at: Timestamp,
+    },
     /// There is no such code.
     Unknown,
     /// It came too late.
@@ -73,8 +80,8 @@ impl Store {
         let grant = GrantId::new();
         sqlx::query(
             "INSERT INTO authorization_codes (hash, grant_id, client_id, user_id, session_id, upstream, resource, scopes_json,
-                 redirect_uri, code_challenge, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                 redirect_uri, code_challenge, created_at, expires_at, authn_instant, acr, ends_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
         .bind(column(&new.hash))
         .bind(grant.to_string())
@@ -88,6 +95,9 @@ impl Store {
         .bind(&new.code_challenge)
         .bind(micros(now))
         .bind(micros(new.expires_at))
+        .bind(new.grant.sign_in.authn_instant.map(micros))
+        .bind(&new.grant.sign_in.acr)
+        .bind(new.grant.sign_in.ends_at.map(micros))
         .execute(self.writer())
         .await?;
         Ok(grant)
@@ -105,6 +115,10 @@ impl Store {
         .await?;
         if let Some(row) = consumed {
             let code = RedeemedCode::try_from(row)?;
+            if let Some(at) = code.granted.sign_in.ends_at.filter(|end| *end <= now) {
+                transaction.commit().await?;
+                return Ok(Redemption::IdpSessionEnded { user: code.granted.user, at });
+            }
             // In the transaction that makes the grant: a sign-out comes before it, or finds the grant and revokes it.
             if !may_still_grant(&mut transaction, &code.granted).await? {
                 transaction.commit().await?;
@@ -165,6 +179,8 @@ struct CodeRow {
     scopes_json: String,
     redirect_uri: String,
     code_challenge: String,
+    #[sqlx(flatten)]
+    sign_in: SignInRow,
 }
 
 impl TryFrom<CodeRow> for RedeemedCode {
@@ -180,6 +196,7 @@ impl TryFrom<CodeRow> for RedeemedCode {
                 upstream: row.upstream,
                 resource: row.resource,
                 scopes: list_from_json(&row.scopes_json)?,
+                sign_in: row.sign_in.try_into()?,
             },
             redirect_uri: row.redirect_uri,
             code_challenge: row.code_challenge,

@@ -8,6 +8,17 @@ use crate::time::{instant, micros, optional_instant};
 use crate::users::{UserRow, json_list, list_from_json};
 use crate::{BrowserSessionId, ClientId, GrantId, Store, StoreError, User, UserId};
 
+/// The sign-in that something was allowed in. What is allowed later in the same browser session has the same one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignInContext {
+    /// When the identity provider authenticated the person.
+    pub authn_instant: Option<Timestamp>,
+    /// How: SAML AuthnContextClassRef or OpenID `acr`.
+    pub acr: Option<String>,
+    /// When the identity provider's session ends (SAML SessionNotOnOrAfter): nothing that was allowed in it is good after that.
+    pub ends_at: Option<Timestamp>,
+}
+
 /// A grant to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewGrant {
@@ -23,6 +34,8 @@ pub struct NewGrant {
     pub resource: String,
     /// What for.
     pub scopes: Vec<String>,
+    /// The sign-in it is given in.
+    pub sign_in: SignInContext,
 }
 
 /// What one person allowed one client at one upstream.
@@ -48,6 +61,8 @@ pub struct Grant {
     pub last_used_at: Timestamp,
     /// Since when it is void, if it is.
     pub revoked_at: Option<Timestamp>,
+    /// The sign-in it was given in.
+    pub sign_in: SignInContext,
 }
 
 /// A grant that is in force, with the person as they are now.
@@ -68,7 +83,7 @@ pub enum GrantsOf<'a> {
     User(UserId),
     /// All that a client was given.
     Client(&'a ClientId),
-    /// All that were given in a browser session.
+    /// All that were given in a browser session, or in one whose place it took.
     Session(BrowserSessionId),
 }
 
@@ -122,26 +137,29 @@ impl Store {
         row.map(Grant::try_from).transpose()
     }
 
-    /// Whether tokens of this grant are to be honoured: it exists, is not revoked, and its person is not disabled.
-    pub async fn grant_is_live(&self, id: GrantId) -> Result<bool, StoreError> {
+    /// Whether tokens of this grant are to be honoured: it exists, is neither revoked nor over, and its person is not disabled.
+    pub async fn grant_is_live(&self, id: GrantId, now: Timestamp) -> Result<bool, StoreError> {
         let live: Option<(i64,)> = sqlx::query_as(
-            "SELECT 1 FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $1 AND g.revoked_at IS NULL AND u.disabled_at IS NULL",
+            "SELECT 1 FROM grants g JOIN users u ON u.id = g.user_id
+             WHERE g.id = $1 AND g.revoked_at IS NULL AND (g.ends_at IS NULL OR g.ends_at > $2) AND u.disabled_at IS NULL",
         )
         .bind(id.to_string())
+        .bind(micros(now))
         .fetch_optional(self.reader())
         .await?;
         Ok(live.is_some())
     }
 
     /// [`Store::grant_is_live`] with what a call needs to know: the grant and its person, if it is live.
-    pub async fn live_grant(&self, id: GrantId) -> Result<Option<LiveGrant>, StoreError> {
+    pub async fn live_grant(&self, id: GrantId, now: Timestamp) -> Result<Option<LiveGrant>, StoreError> {
         let row: Option<LiveRow> = sqlx::query_as(
             "SELECT g.client_id, g.session_id, g.upstream, g.resource, g.scopes_json, g.created_at AS grant_created_at, g.last_used_at,
-                    c.name AS client_name, u.*
+                    g.authn_instant, g.acr, g.ends_at, c.name AS client_name, u.*
              FROM grants g JOIN users u ON u.id = g.user_id LEFT JOIN clients c ON c.id = g.client_id
-             WHERE g.id = $1 AND g.revoked_at IS NULL AND u.disabled_at IS NULL",
+             WHERE g.id = $1 AND g.revoked_at IS NULL AND (g.ends_at IS NULL OR g.ends_at > $2) AND u.disabled_at IS NULL",
         )
         .bind(id.to_string())
+        .bind(micros(now))
         .fetch_optional(self.reader())
         .await?;
         row.map(|row| row.live(id)).transpose()
@@ -172,8 +190,12 @@ impl Store {
                 client.to_string(),
             ),
             GrantsOf::Session(session) => (
-                "UPDATE authorization_codes SET expires_at = $2 WHERE session_id = $1 AND consumed_at IS NULL AND expires_at > $2",
-                "UPDATE grants SET revoked_at = $2, revoke_reason = $3 WHERE session_id = $1 AND revoked_at IS NULL RETURNING id",
+                "WITH RECURSIVE line (id) AS (SELECT $1 UNION SELECT s.id FROM browser_sessions s JOIN line l ON s.replaced_by = l.id)
+                 UPDATE authorization_codes SET expires_at = $2
+                 WHERE session_id IN (SELECT id FROM line) AND consumed_at IS NULL AND expires_at > $2",
+                "WITH RECURSIVE line (id) AS (SELECT $1 UNION SELECT s.id FROM browser_sessions s JOIN line l ON s.replaced_by = l.id)
+                 UPDATE grants SET revoked_at = $2, revoke_reason = $3
+                 WHERE session_id IN (SELECT id FROM line) AND revoked_at IS NULL RETURNING id",
                 session.to_string(),
             ),
         };
@@ -203,8 +225,9 @@ pub(crate) async fn insert_grant(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO grants (id, client_id, user_id, session_id, upstream, resource, scopes_json, created_at, last_used_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+        "INSERT INTO grants (id, client_id, user_id, session_id, upstream, resource, scopes_json, created_at, last_used_at,
+             authn_instant, acr, ends_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11)",
     )
     .bind(id.to_string())
     .bind(new.client.as_str())
@@ -214,6 +237,9 @@ pub(crate) async fn insert_grant(
     .bind(&new.resource)
     .bind(json_list(&new.scopes))
     .bind(micros(now))
+    .bind(new.sign_in.authn_instant.map(micros))
+    .bind(&new.sign_in.acr)
+    .bind(new.sign_in.ends_at.map(micros))
     .execute(&mut **transaction)
     .await?;
     Ok(())
@@ -248,6 +274,24 @@ pub(crate) struct GrantRow {
     created_at: i64,
     last_used_at: i64,
     revoked_at: Option<i64>,
+    #[sqlx(flatten)]
+    sign_in: SignInRow,
+}
+
+/// The columns of a [`SignInContext`].
+#[derive(FromRow)]
+pub(crate) struct SignInRow {
+    authn_instant: Option<i64>,
+    acr: Option<String>,
+    ends_at: Option<i64>,
+}
+
+impl TryFrom<SignInRow> for SignInContext {
+    type Error = StoreError;
+
+    fn try_from(row: SignInRow) -> Result<Self, StoreError> {
+        Ok(Self { authn_instant: optional_instant(row.authn_instant)?, acr: row.acr, ends_at: optional_instant(row.ends_at)? })
+    }
 }
 
 impl TryFrom<GrantRow> for Grant {
@@ -265,6 +309,7 @@ impl TryFrom<GrantRow> for Grant {
             created_at: instant(row.created_at)?,
             last_used_at: instant(row.last_used_at)?,
             revoked_at: optional_instant(row.revoked_at)?,
+            sign_in: row.sign_in.try_into()?,
         })
     }
 }
@@ -279,6 +324,8 @@ struct LiveRow {
     grant_created_at: i64,
     last_used_at: i64,
     client_name: Option<String>,
+    #[sqlx(flatten)]
+    sign_in: SignInRow,
     #[sqlx(flatten)]
     user: UserRow,
 }
@@ -297,6 +344,7 @@ impl LiveRow {
             created_at: instant(self.grant_created_at)?,
             last_used_at: instant(self.last_used_at)?,
             revoked_at: None,
+            sign_in: self.sign_in.try_into()?,
         };
         Ok(LiveGrant { grant, user, client_name: self.client_name })
     }

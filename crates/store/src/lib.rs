@@ -39,7 +39,7 @@ pub use codes::{NewCode, RedeemedCode, Redemption};
 pub use consents::Consent;
 pub use database::{Location, Options, Store};
 pub use error::StoreError;
-pub use grants::{Grant, GrantsOf, LiveGrant, NewGrant, RevokeReason};
+pub use grants::{Grant, GrantsOf, LiveGrant, NewGrant, RevokeReason, SignInContext};
 pub use hash::{Hash, sha256};
 pub use ids::{AuthorizationRequestId, BrowserSessionId, ClientId, GrantId, InvalidId, UserId};
 pub use keys::{NewSigningKey, StoredKey};

@@ -33,7 +33,8 @@ const STATEMENTS: &[(&str, SignedDuration)] = &[
     // A session over stays as long as a grant that was given in it: single logout finds the grant by it.
     (
         "DELETE FROM browser_sessions WHERE id IN (SELECT s.id FROM browser_sessions s WHERE s.expires_at < $1
-             AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.session_id = s.id AND g.revoked_at IS NULL) LIMIT $2)",
+             AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.session_id = s.id AND g.revoked_at IS NULL)
+             AND NOT EXISTS (SELECT 1 FROM browser_sessions n WHERE n.id = s.replaced_by AND n.expires_at >= $1) LIMIT $2)",
         DAY,
     ),
     ("DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at < $1 LIMIT $2)", HOUR),

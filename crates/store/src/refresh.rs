@@ -70,6 +70,13 @@ pub enum Rotation {
         /// The void grant.
         grant: GrantId,
     },
+    /// The identity provider's session that the grant was given in is over.
+    IdpSessionEnded {
+        /// Its grant.
+        grant: GrantId,
+        /// When that was.
+        at: Timestamp,
+    },
     /// The token is over its time.
     Expired {
         /// Its grant.
@@ -99,7 +106,8 @@ impl Store {
             "UPDATE refresh_tokens SET rotated_at = $2
              WHERE hash = $1 AND rotated_at IS NULL AND expires_at > $2 AND grant_id IN (
                  SELECT g.id FROM grants g JOIN users u ON u.id = g.user_id
-                 WHERE g.id = refresh_tokens.grant_id AND g.client_id = $3 AND g.revoked_at IS NULL AND u.disabled_at IS NULL)
+                 WHERE g.id = refresh_tokens.grant_id AND g.client_id = $3 AND g.revoked_at IS NULL AND u.disabled_at IS NULL
+                     AND (g.ends_at IS NULL OR g.ends_at > $2))
              RETURNING grant_id",
         )
         .bind(hash_column(request.presented))
@@ -109,7 +117,14 @@ impl Store {
         .await?;
         let Some((grant_id,)) = used else { return self.explain_unused(transaction, request, now).await };
         let successor = self.sealing_key().refresh_successor(request.presented);
-        let expires_at = after(now, request.lifetime);
+        let grant: GrantRow = sqlx::query_as("UPDATE grants SET last_used_at = $2 WHERE id = $1 RETURNING *")
+            .bind(&grant_id)
+            .bind(micros(now))
+            .fetch_one(&mut *transaction)
+            .await?;
+        let grant = Box::new(Grant::try_from(grant)?);
+        let limit = after(now, request.lifetime);
+        let expires_at = grant.sign_in.ends_at.map_or(limit, |end| end.min(limit));
         sqlx::query("INSERT INTO refresh_tokens (hash, grant_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
             .bind(hash_column(&successor))
             .bind(&grant_id)
@@ -117,12 +132,6 @@ impl Store {
             .bind(micros(expires_at))
             .execute(&mut *transaction)
             .await?;
-        let grant: GrantRow = sqlx::query_as("UPDATE grants SET last_used_at = $2 WHERE id = $1 RETURNING *")
-            .bind(&grant_id)
-            .bind(micros(now))
-            .fetch_one(&mut *transaction)
-            .await?;
-        let grant = Box::new(Grant::try_from(grant)?);
         transaction.commit().await?;
         Ok(Rotation::Rotated { successor, expires_at, grant })
     }
@@ -158,6 +167,9 @@ impl Store {
         let grant = Grant::try_from(row.grant)?;
         if grant.revoked_at.is_some() || row.disabled_at.is_some() {
             return Ok(Rotation::Revoked { grant: grant.id });
+        }
+        if let Some(at) = grant.sign_in.ends_at.filter(|end| *end <= now) {
+            return Ok(Rotation::IdpSessionEnded { grant: grant.id, at });
         }
         let Some(rotated_at) = row.rotated_at else { return Ok(Rotation::Expired { grant: grant.id }) };
         if micros(now) < rotated_at.saturating_add(span(request.grace)) {

@@ -8,9 +8,9 @@ use sqlx::FromRow;
 
 use crate::hash::column;
 use crate::seal::Place;
-use crate::time::{instant, micros, span};
+use crate::time::{instant, micros, optional_instant, span};
 use crate::users::UserRow;
-use crate::{BrowserSessionId, Hash, Store, StoreError, User, UserId};
+use crate::{BrowserSessionId, Hash, SignInContext, Store, StoreError, User, UserId};
 
 /// `last_used_at` is written at most this often, so that a page load is not a disk write.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(30);
@@ -56,6 +56,8 @@ pub struct NewBrowserSession {
     pub acr: Option<String>,
     /// The end, however busy the browser is.
     pub expires_at: Timestamp,
+    /// The end that the identity provider set, which also holds for what is allowed in this session.
+    pub idp_ends_at: Option<Timestamp>,
     /// For single sign-out.
     pub idp_session: Option<IdpSession>,
 }
@@ -81,6 +83,15 @@ pub struct BrowserSession {
     pub last_used_at: Timestamp,
     /// The end, however busy the browser is.
     pub expires_at: Timestamp,
+    /// The end that the identity provider set.
+    pub idp_ends_at: Option<Timestamp>,
+}
+
+impl BrowserSession {
+    /// What a code or grant of this session keeps of its sign-in.
+    pub fn sign_in(&self) -> SignInContext {
+        SignInContext { authn_instant: Some(self.authn_instant), acr: self.acr.clone(), ends_at: self.idp_ends_at }
+    }
 }
 
 impl Store {
@@ -93,8 +104,8 @@ impl Store {
             new.idp_session.as_ref().map(|session| self.idp_session_hashes(&new.idp, session)).unwrap_or_default();
         sqlx::query(
             "INSERT INTO browser_sessions (id, token_hash, user_id, idp, authn_instant, acr, idp_session_sealed, created_at, last_used_at, expires_at,
-                 idp_subject_hash, idp_session_hash)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11)",
+                 idp_subject_hash, idp_session_hash, idp_ends_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12)",
         )
         .bind(&row)
         .bind(column(&new.token_hash))
@@ -107,6 +118,7 @@ impl Store {
         .bind(micros(new.expires_at))
         .bind(subject_hash)
         .bind(session_hash)
+        .bind(new.idp_ends_at.map(micros))
         .execute(self.writer())
         .await?;
         Ok(id)
@@ -134,7 +146,14 @@ impl Store {
         if micros(now).saturating_sub(row.last_used_at) >= span(TOUCH_INTERVAL.min(idle / 4)) {
             self.touch_browser_session(&row.id, now).await?;
         }
-        Ok(Some((self.browser_session(row)?, User::try_from(user)?)))
+        Ok(Some((self.opened(row)?, User::try_from(user)?)))
+    }
+
+    /// The session with this id, ended or not.
+    pub async fn browser_session(&self, id: BrowserSessionId) -> Result<Option<BrowserSession>, StoreError> {
+        let row: Option<SessionRow> =
+            sqlx::query_as("SELECT * FROM browser_sessions WHERE id = $1").bind(id.to_string()).fetch_optional(self.reader()).await?;
+        row.map(|row| self.opened(row)).transpose()
     }
 
     /// Ends one session; false if it was not live.
@@ -192,7 +211,7 @@ impl Store {
         self.sealing_key().seal(&Place { column: IDP_SESSION, row }, &json)
     }
 
-    fn browser_session(&self, row: SessionRow) -> Result<BrowserSession, StoreError> {
+    fn opened(&self, row: SessionRow) -> Result<BrowserSession, StoreError> {
         let idp_session = match &row.idp_session_sealed {
             None => None,
             Some(sealed) => {
@@ -213,6 +232,7 @@ impl Store {
             created_at: instant(row.created_at)?,
             last_used_at: instant(row.last_used_at)?,
             expires_at: instant(row.expires_at)?,
+            idp_ends_at: optional_instant(row.idp_ends_at)?,
         })
     }
 }
@@ -228,4 +248,5 @@ struct SessionRow {
     created_at: i64,
     last_used_at: i64,
     expires_at: i64,
+    idp_ends_at: Option<i64>,
 }

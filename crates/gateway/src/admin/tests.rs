@@ -149,9 +149,9 @@ async fn what_has_the_sockets_name_already_is_looked_at() {
         let path = path_in(&app.config.data_dir);
         // A listener that is dropped leaves its file behind, as a process that was killed does.
         if is_socket {
-            drop(StdListener::bind(&path).unwrap())
+            drop(StdListener::bind(&path).unwrap());
         } else {
-            std::fs::write(&path, "mine").unwrap()
+            std::fs::write(&path, "mine").unwrap();
         }
         let started = Server::start(&app).await;
         assert_eq!(started.as_ref().err().map(super::SocketError::code), expected);

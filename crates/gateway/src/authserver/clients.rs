@@ -28,6 +28,8 @@ pub(super) struct KnownClient {
     pub(super) name: String,
     pub(super) redirect_uris: Vec<RedirectUri>,
     pub(super) may_refresh: bool,
+    /// How long its refresh tokens go on, where the configuration has its own rule for it.
+    pub(super) refresh_lifetime: Option<Duration>,
     /// Whether an administrator registered it.
     pub(super) configured: bool,
     last_used_at: Option<Timestamp>,
@@ -53,6 +55,7 @@ pub(super) async fn find(app: &App, config: &Config, id: &str, now: Timestamp) -
             name: client.name.clone(),
             redirect_uris: client.redirect_uris.clone(),
             may_refresh: true,
+            refresh_lifetime: client.refresh_lifetime,
             configured: true,
             last_used_at: None,
             secret: client.secret.clone().map_or(KnownSecret::None, KnownSecret::Plain),
@@ -64,6 +67,7 @@ pub(super) async fn find(app: &App, config: &Config, id: &str, now: Timestamp) -
         id: client_id,
         name: client.name,
         may_refresh: metadata.may_refresh(),
+        refresh_lifetime: None,
         redirect_uris: metadata.redirect_uris,
         configured: false,
         last_used_at: Some(client.last_used_at),

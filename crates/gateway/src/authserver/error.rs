@@ -1,6 +1,7 @@
 //! Everything that can go wrong at the authorization server, and how each of it looks on the wire.
 
 use http::StatusCode;
+use jiff::Timestamp;
 use oauth::jwt::JwtError;
 use oauth::pkce::PkceError;
 use oauth::resource::ResourceError;
@@ -125,9 +126,18 @@ pub(crate) enum Error {
     /// The refresh token was used before, and the grace is over; all tokens of its family are void now.
     #[error("the refresh token was used before")]
     RefreshTokenReused,
+    /// The refresh token lay unused longer than `tokens.refresh_idle`.
+    #[error("the refresh token was not used for too long")]
+    RefreshTokenIdle,
     /// The grant was revoked or its person disabled.
     #[error("the access was revoked")]
     GrantEnded,
+    /// The identity provider said until when its session lasts, and nothing that was allowed in it lasts longer.
+    #[error("the identity provider ended the session at {at}: sign in again")]
+    IdpSessionEnded {
+        /// SAML SessionNotOnOrAfter.
+        at: Timestamp,
+    },
 
     /// The store does not answer.
     #[error("the store does not answer")]
@@ -219,7 +229,9 @@ impl Error {
             Self::RefreshTokenUnknown => "authserver.refresh_token_unknown",
             Self::RefreshTokenExpired => "authserver.refresh_token_expired",
             Self::RefreshTokenReused => "authserver.refresh_token_reused",
+            Self::RefreshTokenIdle => "authserver.refresh_token_idle",
             Self::GrantEnded => "authserver.grant_ended",
+            Self::IdpSessionEnded { .. } => "authserver.idp_session_ended",
             Self::Store(error) => error.code(),
             Self::Audit(error) => error.code(),
             Self::Keys(error) => error.code(),
@@ -261,7 +273,9 @@ impl Error {
             | Self::RefreshTokenUnknown
             | Self::RefreshTokenExpired
             | Self::RefreshTokenReused
-            | Self::GrantEnded => (StatusCode::BAD_REQUEST, "invalid_grant", Person),
+            | Self::RefreshTokenIdle
+            | Self::GrantEnded
+            | Self::IdpSessionEnded { .. } => (StatusCode::BAD_REQUEST, "invalid_grant", Person),
             Self::Resource(_) => (StatusCode::BAD_REQUEST, "invalid_target", Client),
             Self::Scope(_) => (StatusCode::BAD_REQUEST, "invalid_scope", Client),
             Self::RefreshNotRegistered => (StatusCode::BAD_REQUEST, "unauthorized_client", Client),

@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use oauth::server::authorize::{AuthorizationParams, ReplyTarget};
 use oauth::server::parameters::Parameters;
 use store::{
-    Advanced, AuthorizationRequest, AuthorizationRequestId, BrowserSessionId, ClientId, Loaded, NewCode, NewGrant, Purpose, Stage,
+    Advanced, AuthorizationRequest, AuthorizationRequestId, BrowserSession, ClientId, Loaded, NewCode, NewGrant, Purpose, Stage,
     StoreError, User, UserId,
 };
 
 use super::clients;
 use super::error::Error;
-use super::{record, reply};
+use super::{issue, record, reply};
 use crate::app::{App, SharedApp};
 use crate::audit::{Client, Kind};
 use crate::config::Config;
@@ -71,8 +71,10 @@ async fn resume(app: &App, headers: &HeaderMap, query: &[u8], known: &mut Known)
             let person = app.store.user(*user).await?.ok_or(Error::PersonDisabled)?;
             let person = known.user.insert(person);
             check_person(&config, params, person)?;
+            let session = app.store.browser_session(*session).await?.ok_or(Error::GrantEnded)?;
+            issue::require_idp_session(&session.sign_in(), now)?;
             complete(app, &request, now).await?;
-            let code = code(app, &config, params, *user, *session, now).await?;
+            let code = code(app, &config, params, *user, &session, now).await?;
             let clear = Cookie::Transaction(request.id).clear(&config.public_url);
             Ok(reply::redirect(&target.success(code.expose(), config.public_url.issuer()), [clear]))
         }
@@ -127,7 +129,7 @@ async fn code(
     config: &Config,
     params: &AuthorizationParams,
     user: UserId,
-    session: BrowserSessionId,
+    session: &BrowserSession,
     now: Timestamp,
 ) -> Result<oauth::Secret<String>, Error> {
     let code = app.random.token()?;
@@ -137,10 +139,11 @@ async fn code(
         grant: NewGrant {
             client,
             user,
-            session: Some(session),
+            session: Some(session.id),
             upstream: params.upstream.clone(),
             resource: params.resource.to_string(),
             scopes: params.scopes.iter().map(ToString::to_string).collect(),
+            sign_in: session.sign_in(),
         },
         redirect_uri: params.redirect_uri.to_string(),
         code_challenge: params.code_challenge.as_str().to_owned(),

@@ -61,7 +61,7 @@ async fn revoke(
     // Else the grant would be revoked, and the retry would find nothing left to record.
     app.audit.require_writable()?;
     if let Some(grant) = grant_of(app, &config, client, &request.token, now).await? {
-        let user = app.store.live_grant(grant).await?.map(|live| (live.user, live.grant.upstream));
+        let user = app.store.live_grant(grant, now).await?.map(|live| (live.user, live.grant.upstream));
         if app.store.revoke_grant(grant, RevokeReason::Client, now).await? {
             let mut event = record::event(app, Kind::TokenRevoked, context, Some(client));
             event.grant = Some(grant.to_string());

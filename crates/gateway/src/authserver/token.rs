@@ -141,6 +141,10 @@ impl Exchange<'_> {
                 subject.user = Some(user);
                 return Err(Error::GrantEnded);
             }
+            Redemption::IdpSessionEnded { user, at } => {
+                subject.user = Some(user);
+                return Err(Error::IdpSessionEnded { at });
+            }
             Redemption::Expired { user } => {
                 subject.user = Some(user);
                 return Err(Error::CodeExpired);
@@ -153,7 +157,7 @@ impl Exchange<'_> {
             self.app.store.revoke_grant(redeemed.grant, RevokeReason::CodeMisused, self.now).await?;
             return Err(error);
         }
-        let live = self.app.store.live_grant(redeemed.grant).await?.ok_or(Error::GrantEnded)?;
+        let live = self.app.store.live_grant(redeemed.grant, self.now).await?.ok_or(Error::GrantEnded)?;
         let grant = &live.grant;
         self.check_upstream(grant)?;
         let scopes = issue::scopes(grant)?;
@@ -194,18 +198,24 @@ impl Exchange<'_> {
         self.check_upstream(&grant)?;
         self.check_resource(resource, &grant.resource)?;
         let scopes = scope::narrowed(scope, &issue::scopes(&grant)?).map_err(Error::Scope)?;
-        let lifetime = issue::refresh_lifetime_left(self.config, &grant, self.now).ok_or(Error::RefreshTokenExpired)?;
+        if grant.revoked_at.is_none() {
+            issue::require_idp_session(&grant.sign_in, self.now)?;
+        }
+        let lifetime = issue::refresh_lifetime_left(self.config, self.client, &grant, self.now).ok_or(Error::RefreshTokenExpired)?;
         let request = RotationRequest { presented, client: &self.client.id, lifetime, grace: self.config.tokens.refresh_grace };
         let (successor, grace) = match self.app.store.rotate_refresh_token(&request, self.now).await? {
             Rotation::Rotated { successor, .. } => (successor, false),
             Rotation::WithinGrace { successor, .. } => (successor, true),
             Rotation::Reused { .. } => return Err(Error::RefreshTokenReused),
             Rotation::Revoked { .. } => return Err(Error::GrantEnded),
+            Rotation::IdpSessionEnded { at, .. } => return Err(Error::IdpSessionEnded { at }),
+            // The family is not at its end yet, so this one was not used in time.
+            Rotation::Expired { .. } if self.config.tokens.refresh_idle.is_some() => return Err(Error::RefreshTokenIdle),
             Rotation::Expired { .. } => return Err(Error::RefreshTokenExpired),
             Rotation::Unknown => return Err(Error::RefreshTokenUnknown),
         };
         // After the rotation, so that the token is for what is in force now.
-        let live = self.app.store.live_grant(grant.id).await?.ok_or(Error::GrantEnded)?;
+        let live = self.app.store.live_grant(grant.id, self.now).await?.ok_or(Error::GrantEnded)?;
         let access = issue::access_token(self.app, self.config, &live.grant, &scopes, self.now)?;
         clients::touch(self.app, self.client, self.now).await?;
         let mut event = self.event(Kind::TokenRefreshed, &live, &scopes, &access);
@@ -218,7 +228,8 @@ impl Exchange<'_> {
 
     async fn first_refresh_token(&self, grant: &Grant) -> Result<Secret<String>, Error> {
         let token = self.app.random.token()?;
-        let expires_at = self.now.checked_add(self.config.tokens.refresh).unwrap_or(self.now);
+        let lifetime = issue::refresh_lifetime_left(self.config, self.client, grant, self.now).ok_or(Error::RefreshTokenExpired)?;
+        let expires_at = issue::no_later(self.now.checked_add(lifetime).unwrap_or(self.now), grant);
         self.app.store.insert_refresh_token(&NewRefreshToken { token: &token, grant: grant.id, expires_at }, self.now).await?;
         Ok(token)
     }
@@ -241,6 +252,9 @@ impl Exchange<'_> {
         event.upstream = Some(live.grant.upstream.clone());
         event.grant = Some(live.grant.id.to_string());
         event.status = Some(StatusCode::OK.as_u16());
+        if let Some(end) = live.grant.sign_in.ends_at {
+            event = event.with_detail("idp_session_ends", end.to_string());
+        }
         event.with_detail("scope", scopes.to_string()).with_detail("token_id", access.id.clone())
     }
 }

@@ -201,6 +201,9 @@ pub(super) struct FileClient {
     /// Its secret; without it, a public client.
     #[schemars(extend("examples" = ["${file:inspector-secret}"]))]
     pub(super) secret: Option<String>,
+    /// How long its refresh tokens go on, counted from the sign-in, shorter or longer than `tokens.refresh`; without it, that.
+    #[schemars(extend("examples" = ["12h"]))]
+    pub(super) refresh_lifetime: Option<String>,
 }
 
 /// Dynamic client registration.
@@ -241,8 +244,11 @@ impl Default for FileSessions {
 pub(super) struct FileTokens {
     /// Access tokens; one hour at most.
     pub(super) access: String,
-    /// Refresh tokens, counted from the sign-in.
+    /// Refresh tokens, counted from the sign-in; `clients.<id>.refresh_lifetime` goes before it.
     pub(super) refresh: String,
+    /// How long a refresh token may lie unused; without it, as long as it lives.
+    #[schemars(extend("examples" = ["3d"]))]
+    pub(super) refresh_idle: Option<String>,
     /// How long a refresh token that was used still gives its successor, for a client that races itself; five minutes at most.
     pub(super) refresh_grace: String,
     /// Authorization codes; ten minutes at most.
@@ -251,7 +257,13 @@ pub(super) struct FileTokens {
 
 impl Default for FileTokens {
     fn default() -> Self {
-        Self { access: "15m".to_owned(), refresh: "30d".to_owned(), refresh_grace: "45s".to_owned(), code: "60s".to_owned() }
+        Self {
+            access: "15m".to_owned(),
+            refresh: "30d".to_owned(),
+            refresh_idle: None,
+            refresh_grace: "45s".to_owned(),
+            code: "60s".to_owned(),
+        }
     }
 }
 

@@ -220,9 +220,16 @@ impl Resolver<'_> {
         let second = Duration::from_secs(1);
         let access = self.duration("tokens.access", &file.access, (second, Duration::from_hours(1)));
         let refresh = self.duration("tokens.refresh", &file.refresh, (second, days(400)));
+        let refresh_idle = file.refresh_idle.as_ref().map(|text| self.duration("tokens.refresh_idle", text, (second, days(400))));
         let refresh_grace = self.duration("tokens.refresh_grace", &file.refresh_grace, (Duration::ZERO, Duration::from_mins(5)));
         let code = self.duration("tokens.code", &file.code, (second, Duration::from_mins(10)));
-        Some(Tokens { access: access?, refresh: refresh?, refresh_grace: refresh_grace?, code: code? })
+        Some(Tokens {
+            access: access?,
+            refresh: refresh?,
+            refresh_idle: refresh_idle.flatten(),
+            refresh_grace: refresh_grace?,
+            code: code?,
+        })
     }
 
     fn limits(&mut self, file: &FileLimits) -> Option<Limits> {
@@ -250,6 +257,6 @@ impl Resolver<'_> {
 }
 
 /// That many days.
-fn days(count: u64) -> Duration {
+pub(super) fn days(count: u64) -> Duration {
     Duration::from_hours(count * 24)
 }

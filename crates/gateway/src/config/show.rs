@@ -49,7 +49,7 @@ impl Config {
             "policy_files": self.policy_files.iter().map(|file| &file.name).collect::<Vec<_>>(),
             "clients": by_name(self.clients.values().map(|client| {
                 let secret = client.secret.as_ref().map(|_| HIDDEN);
-                (client.id.clone(), json!({ "name": client.name, "redirect_uris": client.redirect_uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>(), "secret": secret }))
+                (client.id.clone(), json!({ "name": client.name, "redirect_uris": client.redirect_uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>(), "secret": secret, "refresh_lifetime": client.refresh_lifetime.map(show_duration) }))
             })),
             "allowed_origins": self.allowed_origins,
             "registration": {
@@ -60,6 +60,7 @@ impl Config {
             "tokens": {
                 "access": show_duration(self.tokens.access),
                 "refresh": show_duration(self.tokens.refresh),
+                "refresh_idle": self.tokens.refresh_idle.map(show_duration),
                 "refresh_grace": show_duration(self.tokens.refresh_grace),
                 "code": show_duration(self.tokens.code),
             },

@@ -158,6 +158,8 @@ pub struct Client {
     pub redirect_uris: Vec<RedirectUri>,
     /// Its secret; `None`: a public client.
     pub secret: Option<Secret<String>>,
+    /// How long its refresh token families go on; `None`: as `tokens.refresh` says.
+    pub refresh_lifetime: Option<Duration>,
 }
 
 /// Dynamic client registration.
@@ -185,6 +187,8 @@ pub struct Tokens {
     pub access: Duration,
     /// Refresh token families.
     pub refresh: Duration,
+    /// How long a refresh token may lie unused; `None`: as long as it lives.
+    pub refresh_idle: Option<Duration>,
     /// How long a used refresh token still gives its successor, for a client that races itself.
     pub refresh_grace: Duration,
     /// Authorization codes; ten minutes at most.

@@ -96,10 +96,14 @@ async fn open_session(
 ) -> Result<(store::BrowserSessionId, HeaderValue), LoginError> {
     let now = app.clock.now();
     let method = identity.acr.clone().unwrap_or_else(|| "not stated".to_owned());
-    record::durable(app, context, Kind::SignIn, subject, Some(("authn_context", &method))).await?;
-    let before = SignedInBrowser::find(app, headers).await?;
     let limit = now.checked_add(app.runtime.load().config.sessions.lifetime).unwrap_or(now);
     let expires_at = identity.ends_at.map_or(limit, |ends_at| ends_at.min(limit));
+    // Whoever asks later why somebody was locked out overnight finds the answer here.
+    let idp_ends = identity.ends_at.map_or_else(|| "not stated".to_owned(), |end| end.to_string());
+    let ends = expires_at.to_string();
+    let details = [("authn_context", method.as_str()), ("session_ends", &ends), ("idp_session_ends", &idp_ends)];
+    record::durable(app, context, Kind::SignIn, subject, details).await?;
+    let before = SignedInBrowser::find(app, headers).await?;
     let token = app.random.token()?;
     let new = NewBrowserSession {
         token_hash: cookies::hash(&token),
@@ -108,6 +112,7 @@ async fn open_session(
         authn_instant: identity.authn_instant,
         acr: identity.acr,
         expires_at,
+        idp_ends_at: identity.ends_at,
         idp_session: Some(IdpSession { attribute_names: names(&identity.sent), ..identity.idp_session }),
     };
     let session = app.store.create_browser_session(&new, now).await?;

@@ -26,10 +26,10 @@ pub(super) async fn durable(
     context: &RequestContext,
     kind: Kind,
     subject: &Subject<'_>,
-    detail: Option<(&str, &str)>,
+    details: impl IntoIterator<Item = (&str, &str)>,
 ) -> Result<(), LoginError> {
     let mut event = event(app, context, kind, subject).await;
-    if let Some((key, value)) = detail {
+    for (key, value) in details {
         event = event.with_detail(key, value);
     }
     Ok(app.audit.record(event).await?)

@@ -158,7 +158,7 @@ pub(super) async fn authenticate(exchange: &Exchange, headers: &HeaderMap) -> Re
     if claims.expires_at <= now {
         return Err(ProxyError::TokenExpired);
     }
-    let live = exchange.app.store.live_grant(claims.grant).await?.ok_or(ProxyError::TokenRevoked(claims.user))?;
+    let live = exchange.app.store.live_grant(claims.grant, now).await?.ok_or(ProxyError::TokenRevoked(claims.user))?;
     let same = live.user.id == claims.user
         && live.grant.client == claims.client
         && live.grant.upstream == exchange.upstream.id.as_str()
@@ -186,7 +186,7 @@ pub(super) async fn authenticate(exchange: &Exchange, headers: &HeaderMap) -> Re
 
 /// Whether the caller's grant still stands: asked again while a stream is open.
 pub(super) async fn is_still_live(exchange: &Exchange, caller: &Caller) -> Result<bool, ProxyError> {
-    Ok(exchange.app.store.grant_is_live(caller.grant).await?)
+    Ok(exchange.app.store.grant_is_live(caller.grant, exchange.app.clock.now()).await?)
 }
 
 /// RFC 6750 section 2.1 and nothing else: one header, one scheme, one token. Query and body are never looked at.

@@ -103,10 +103,20 @@ impl Gateway {
 
     /// A gateway whose configuration has these lines as well.
     pub(super) async fn with(extra: &str) -> Self {
+        Self::of(CONFIG, extra).await
+    }
+
+    /// The same without the client of the configuration, for a test that brings its own.
+    pub(super) async fn without_clients(extra: &str) -> Self {
+        let (before, _) = CONFIG.split_once("clients:").unwrap();
+        Self::of(before, extra).await
+    }
+
+    async fn of(config: &str, extra: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("master.key"), "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").unwrap();
         let clock = Clock::mock(Timestamp::from_second(1_800_000_000).unwrap());
-        let app = open(folder.path(), extra, clock.clone()).await;
+        let app = open(config, folder.path(), extra, clock.clone()).await;
         Self { app, clock, folder }
     }
 
@@ -114,7 +124,7 @@ impl Gateway {
     pub(super) async fn restart(mut self) -> Self {
         self.app.audit.close().await;
         self.app.store.close().await;
-        self.app = open(self.folder.path(), "", self.clock.clone()).await;
+        self.app = open(CONFIG, self.folder.path(), "", self.clock.clone()).await;
         self
     }
 
@@ -182,6 +192,11 @@ impl Gateway {
     }
 
     pub(super) async fn sign_in(&self, idp: &str, subject: &str) -> SignedIn {
+        self.sign_in_until(idp, subject, None).await
+    }
+
+    /// A sign-in whose end the identity provider has set.
+    pub(super) async fn sign_in_until(&self, idp: &str, subject: &str, idp_ends_at: Option<Timestamp>) -> SignedIn {
         let now = self.clock.now();
         let identity = NewIdentity {
             idp: idp.to_owned(),
@@ -198,8 +213,9 @@ impl Gateway {
             user: user.id,
             idp: idp.to_owned(),
             authn_instant: now,
-            acr: None,
+            acr: Some("urn:example:mfa".to_owned()),
             expires_at: now + Duration::from_hours(8),
+            idp_ends_at,
             idp_session: None,
         };
         let session = self.app.store.create_browser_session(&session, now).await.unwrap();
@@ -232,8 +248,12 @@ impl Gateway {
     }
 
     pub(super) async fn code_with(&self, client: &str, changes: &[(&str, &str)]) -> String {
-        let under_way = self.begin(client, changes).await;
         let alice = self.sign_in("okta", "alice").await;
+        self.code_of(&alice, client, changes).await
+    }
+
+    pub(super) async fn code_of(&self, alice: &SignedIn, client: &str, changes: &[(&str, &str)]) -> String {
+        let under_way = self.begin(client, changes).await;
         self.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session }).await;
         let reply = self.resume(&under_way).await;
         assert_eq!(reply.status, StatusCode::FOUND, "{reply:?}");
@@ -290,9 +310,9 @@ impl Gateway {
     }
 }
 
-async fn open(folder: &Path, extra: &str, clock: Clock) -> SharedApp {
+async fn open(config: &str, folder: &Path, extra: &str, clock: Clock) -> SharedApp {
     let data = folder.join("data");
-    let text = format!("{CONFIG}data_dir: {}\nmaster_key: ${{file:{}}}\n{extra}", data.display(), folder.join("master.key").display());
+    let text = format!("{config}data_dir: {}\nmaster_key: ${{file:{}}}\n{extra}", data.display(), folder.join("master.key").display());
     let config = Config::from_yaml(&text, folder).unwrap_or_else(|problems| panic!("{problems:?}"));
     App::start(config, clock).await.unwrap()
 }
@@ -325,6 +345,11 @@ fn changed<'a>(form: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> V
     }
     form.retain(|(_, value)| !value.is_empty());
     form
+}
+
+/// The redemption of a code by a client that proves itself in the header.
+pub(super) fn changed_form<'a>(code: &'a str, callback: &'a str) -> [(&'a str, &'a str); 4] {
+    [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", callback), ("code_verifier", VERIFIER)]
 }
 
 fn encode(form: &[(&str, &str)]) -> String {

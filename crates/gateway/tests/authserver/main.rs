@@ -9,6 +9,8 @@ mod discovery;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod lifetimes;
+#[cfg(test)]
 mod register;
 #[cfg(test)]
 mod resume;

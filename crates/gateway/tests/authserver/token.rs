@@ -30,7 +30,7 @@ fn refused(reply: &Reply, error: &str, code: &str) {
 async fn is_live(gateway: &Gateway, access: &str) -> bool {
     let resource = ResourceUri::parse(CRM).unwrap();
     let token = AccessToken::verify(access, &gateway.app.keys.jwks(KeyUse::AccessToken), ISSUER, &resource, gateway.clock.now()).unwrap();
-    gateway.app.store.grant_is_live(token.grant.parse().unwrap()).await.unwrap()
+    gateway.app.store.grant_is_live(token.grant.parse().unwrap(), gateway.clock.now()).await.unwrap()
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ async fn grant(world: &World) -> store::GrantId {
         upstream: "crm".to_owned(),
         resource: "https://mcp.example.com/crm/mcp".to_owned(),
         scopes: vec!["mcp".to_owned()],
+        sign_in: store::SignInContext::default(),
     };
     world.app.store.create_grant(&new, world.clock.now()).await.unwrap()
 }
@@ -41,7 +42,7 @@ async fn here_and_everywhere() {
         browser.cookies.insert("__Host-doorward-session".to_owned(), cookie);
         assert!(!browser.open("/").await.html.contains("You are signed in"));
         assert_eq!(other.open("/").await.html.contains("You are signed in"), others_live, "{scope}");
-        assert_eq!(world.app.store.grant_is_live(grant).await.unwrap(), others_live, "{scope}");
+        assert_eq!(world.app.store.grant_is_live(grant, world.clock.now()).await.unwrap(), others_live, "{scope}");
         let events = world.events(&["sign_out"]);
         assert_eq!((events.len(), &events[0]["detail"]["scope"]), (1, &scope.into()));
     }

@@ -159,6 +159,7 @@ pub(crate) async fn person(app: &App, name: &str, idp: &str, groups: &[&str], up
         upstream: upstream.to_owned(),
         resource,
         scopes: vec!["mcp".to_owned()],
+        sign_in: store::SignInContext::default(),
     };
     let grant = app.store.create_grant(&new, now).await.unwrap();
     let token = sign(app, &access_token(app, user.id, grant, upstream));

@@ -28,12 +28,14 @@ async fn of_fifty_parallel_redemptions_one_wins() {
             Redemption::Replayed { grant, .. } => {
                 grants.insert(grant);
             }
-            other @ (Redemption::Ended { .. } | Redemption::Unknown | Redemption::Expired { .. }) => panic!("{other:?}"),
+            other @ (Redemption::Ended { .. } | Redemption::IdpSessionEnded { .. } | Redemption::Unknown | Redemption::Expired { .. }) => {
+                panic!("{other:?}")
+            }
         }
     }
     assert_eq!((won, grants.len()), (1, 1));
     let grant = grants.into_iter().next().unwrap();
-    assert!(!fixture.store.grant_is_live(grant).await.unwrap(), "a second use voids what the first got");
+    assert!(!fixture.store.grant_is_live(grant, at(0)).await.unwrap(), "a second use voids what the first got");
 }
 
 #[tokio::test]
@@ -41,17 +43,17 @@ async fn a_code_gives_what_was_stored_and_then_nothing() {
     let fixture = Fixture::new().await;
     let user = fixture.user("alice").await;
     let grant = fixture.store.insert_code(&new_code("code", user.id), at(0)).await.unwrap();
-    assert!(!fixture.store.grant_is_live(grant).await.unwrap(), "no grant before the redemption");
+    assert!(!fixture.store.grant_is_live(grant, at(0)).await.unwrap(), "no grant before the redemption");
     let Redemption::Redeemed(code) = fixture.store.redeem_code(&hash("code"), at(1)).await.unwrap() else { panic!("not redeemed") };
     assert_eq!(code.grant, grant);
     assert_eq!(code.granted, new_grant(user.id));
     assert_eq!(code.code_challenge, new_code("code", user.id).code_challenge);
-    assert!(fixture.store.grant_is_live(grant).await.unwrap());
+    assert!(fixture.store.grant_is_live(grant, at(0)).await.unwrap());
 
     let fixture = fixture.restart().await;
-    assert!(fixture.store.grant_is_live(grant).await.unwrap());
+    assert!(fixture.store.grant_is_live(grant, at(0)).await.unwrap());
     assert_eq!(fixture.store.redeem_code(&hash("code"), at(2)).await.unwrap(), Redemption::Replayed { grant, user: user.id });
-    assert!(!fixture.store.grant_is_live(grant).await.unwrap());
+    assert!(!fixture.store.grant_is_live(grant, at(0)).await.unwrap());
 }
 
 #[tokio::test]

@@ -63,7 +63,11 @@ impl Fixture {
         self.store.insert_code(&new_code(code, user.id), at(0)).await.unwrap();
         match self.store.redeem_code(&sha256(code.as_bytes()), at(1)).await.unwrap() {
             Redemption::Redeemed(code) => code.grant,
-            other @ (Redemption::Replayed { .. } | Redemption::Ended { .. } | Redemption::Unknown | Redemption::Expired { .. }) => {
+            other @ (Redemption::Replayed { .. }
+            | Redemption::Ended { .. }
+            | Redemption::IdpSessionEnded { .. }
+            | Redemption::Unknown
+            | Redemption::Expired { .. }) => {
                 panic!("{other:?}")
             }
         }
@@ -115,6 +119,7 @@ pub(crate) fn new_grant(user: UserId) -> NewGrant {
         upstream: "crm".to_owned(),
         resource: "https://mcp.example.com/crm/mcp".to_owned(),
         scopes: vec!["mcp".to_owned()],
+        sign_in: store::SignInContext::default(),
     }
 }
 
@@ -136,6 +141,7 @@ pub(crate) fn new_session(cookie: &str, user: UserId) -> NewBrowserSession {
         authn_instant: at(0),
         acr: None,
         expires_at: at(36_000),
+        idp_ends_at: None,
         idp_session: None,
     }
 }

@@ -57,7 +57,7 @@ async fn ended(fixture: &Fixture, grants: &[store::GrantId]) -> Vec<&'static str
     let mut ended = Vec::new();
     for ((cookie, ..), grant) in SESSIONS.iter().zip(grants) {
         let session = fixture.store.find_browser_session(&hash(cookie), seconds(3600), at(20)).await.unwrap().is_some();
-        assert_eq!(session, fixture.store.grant_is_live(*grant).await.unwrap(), "{cookie}");
+        assert_eq!(session, fixture.store.grant_is_live(*grant, crate::common::at(0)).await.unwrap(), "{cookie}");
         if !session {
             ended.push(*cookie);
         }
@@ -108,13 +108,13 @@ async fn grants_of_a_session_that_is_over_here_end_with_that_of_the_identity_pro
     let (fixture, grants) = world().await;
     let session = fixture.store.find_browser_session(&hash("s1"), seconds(3600), at(1)).await.unwrap().unwrap().0;
     assert!(fixture.store.end_browser_session(session.id, at(2)).await.unwrap());
-    assert!(fixture.store.grant_is_live(grants[0]).await.unwrap());
+    assert!(fixture.store.grant_is_live(grants[0], crate::common::at(0)).await.unwrap());
     // The session's row stays as long as the grant.
     fixture.store.prune(at(300_000)).await.unwrap();
     let which = EndedAtIdp::Saml { name_id: "n-alice", format: Some(PERSISTENT), session_indexes: &["_1".to_owned()] };
     let told = fixture.store.end_idp_sessions("okta", which, at(3)).await.unwrap();
     assert!(told[0].grants.contains(&grants[0]));
-    assert!(!fixture.store.grant_is_live(grants[0]).await.unwrap());
+    assert!(!fixture.store.grant_is_live(grants[0], crate::common::at(0)).await.unwrap());
 }
 
 #[tokio::test]

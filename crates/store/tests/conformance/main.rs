@@ -3,6 +3,7 @@
 
 mod codes;
 mod common;
+mod lifetimes;
 mod logout;
 mod opening;
 mod people;

@@ -82,7 +82,7 @@ async fn a_full_disk_is_an_error_and_loses_nothing() {
     };
     assert_eq!(error.code(), "store.full");
     assert!(written > 10);
-    assert!(fixture.store.grant_is_live(grant).await.unwrap(), "reading goes on");
+    assert!(fixture.store.grant_is_live(grant, at(0)).await.unwrap(), "reading goes on");
     // Rotations go on while the pages have room; the one that fails half-way leaves its token unused.
     let mut current = token("first");
     let error = loop {
@@ -101,7 +101,7 @@ async fn a_full_disk_is_an_error_and_loses_nothing() {
     }
     assert!(fixture.store.consume_once(OnceKind::Jti, &written.to_string(), at(300), at(0)).await.unwrap(), "the refused one was kept");
     assert!(matches!(rotate(&fixture, &current).await.unwrap(), Rotation::Rotated { .. }));
-    assert!(fixture.store.grant_is_live(grant).await.unwrap());
+    assert!(fixture.store.grant_is_live(grant, at(0)).await.unwrap());
 }
 
 async fn rotate(fixture: &Fixture, presented: &Secret<String>) -> Result<Rotation, StoreError> {

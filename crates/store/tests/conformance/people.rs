@@ -142,7 +142,7 @@ async fn clients_register_are_counted_and_lapse() {
     for (of_client, name) in [("cli_a", Some("Inspector")), ("configured", None)] {
         let grant = NewGrant { client: client(of_client), ..new_grant(alice.id) };
         let grant = fixture.store.create_grant(&grant, at(0)).await.unwrap();
-        assert_eq!(fixture.store.live_grant(grant).await.unwrap().unwrap().client_name.as_deref(), name);
+        assert_eq!(fixture.store.live_grant(grant, at(0)).await.unwrap().unwrap().client_name.as_deref(), name);
     }
     assert_eq!(fixture.store.client(&new.id, at(100)).await.unwrap(), None);
     fixture.store.touch_client(&new.id, Some(at(500)), at(90)).await.unwrap();

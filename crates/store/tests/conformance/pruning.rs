@@ -36,7 +36,7 @@ async fn what_checks_need_stays() {
         "replay is noticed for a day"
     );
     assert!(fixture.store.find_browser_session(&hash("cookie"), seconds(36_000), at(2 * HOUR)).await.unwrap().is_some());
-    assert!(fixture.store.grant_is_live(unused).await.unwrap(), "an access token may still be in use");
+    assert!(fixture.store.grant_is_live(unused, at(0)).await.unwrap(), "an access token may still be in use");
 
     fixture.store.prune(at(2 * DAY)).await.unwrap();
     assert_eq!(fixture.store.redeem_code(&hash("code"), at(2 * DAY)).await.unwrap(), Redemption::Unknown);

@@ -24,7 +24,11 @@ fn successor(rotation: Rotation) -> (Secret<String>, bool) {
     match rotation {
         Rotation::Rotated { successor, .. } => (successor, true),
         Rotation::WithinGrace { successor, .. } => (successor, false),
-        other @ (Rotation::Reused { .. } | Rotation::Revoked { .. } | Rotation::Expired { .. } | Rotation::Unknown) => panic!("{other:?}"),
+        other @ (Rotation::Reused { .. }
+        | Rotation::Revoked { .. }
+        | Rotation::IdpSessionEnded { .. }
+        | Rotation::Expired { .. }
+        | Rotation::Unknown) => panic!("{other:?}"),
     }
 }
 
@@ -47,7 +51,7 @@ async fn fifty_parallel_refreshes_get_one_successor() {
     }
     answers.dedup();
     assert_eq!((firsts, answers.len()), (1, 1));
-    assert!(fixture.store.grant_is_live(grant).await.unwrap());
+    assert!(fixture.store.grant_is_live(grant, at(0)).await.unwrap());
     let (second, first) = successor(rotate(&fixture, &answers[0], "cli_a", 60).await);
     assert!(first);
     assert_ne!(second, answers[0]);
@@ -63,7 +67,7 @@ async fn reuse_after_the_grace_kills_the_family_for_good() {
 
     let fixture = fixture.restart().await;
     assert_eq!(rotate(&fixture, &token("first"), "cli_a", 145).await, Rotation::Reused { grant }, "and is not extended");
-    assert!(!fixture.store.grant_is_live(grant).await.unwrap());
+    assert!(!fixture.store.grant_is_live(grant, at(0)).await.unwrap());
     assert_eq!(rotate(&fixture, &second, "cli_a", 146).await, Rotation::Revoked { grant });
     let fixture = fixture.restart().await;
     assert_eq!(rotate(&fixture, &second, "cli_a", 147).await, Rotation::Revoked { grant }, "a restart revives nothing");
@@ -79,7 +83,7 @@ async fn another_client_neither_gets_nor_breaks_anything() {
     assert!(first);
     assert_eq!(rotate(&fixture, &token("first"), "cli_b", 11).await, Rotation::Unknown, "no grace for others");
     assert_eq!(rotate(&fixture, &token("first"), "cli_b", 1000).await, Rotation::Unknown, "no reuse by others");
-    assert!(fixture.store.grant_is_live(grant).await.unwrap());
+    assert!(fixture.store.grant_is_live(grant, at(0)).await.unwrap());
     assert_eq!(fixture.store.refresh_token_grant(&second, &client("cli_b")).await.unwrap(), None);
     assert_eq!(fixture.store.refresh_token_grant(&second, &client("cli_a")).await.unwrap().unwrap().id, grant);
 }
@@ -98,7 +102,7 @@ async fn mutated_tokens_are_unknown_and_do_no_harm() {
     assert_eq!(rotate(&fixture, &token(&format!("{whole}=")), "cli_a", 1).await, Rotation::Unknown);
     assert_eq!(rotate(&fixture, &token(&whole.to_lowercase()), "cli_a", 1).await, Rotation::Unknown);
     assert!(successor(rotate(&fixture, &token(whole), "cli_a", 1).await).1);
-    assert!(fixture.store.grant_is_live(grant).await.unwrap());
+    assert!(fixture.store.grant_is_live(grant, at(0)).await.unwrap());
 }
 
 #[tokio::test]
@@ -106,7 +110,7 @@ async fn expired_tokens_and_void_grants() {
     let fixture = Fixture::new().await;
     let late = fixture.grant("alice", &token("late")).await;
     assert_eq!(rotate(&fixture, &token("late"), "cli_a", 100_000).await, Rotation::Expired { grant: late });
-    assert!(fixture.store.grant_is_live(late).await.unwrap(), "an expired token is no theft");
+    assert!(fixture.store.grant_is_live(late, at(0)).await.unwrap(), "an expired token is no theft");
 
     let revoked = fixture.grant("bob", &token("revoked")).await;
     assert!(fixture.store.revoke_grant(revoked, RevokeReason::Client, at(5)).await.unwrap());
@@ -120,13 +124,13 @@ async fn a_disabled_person_is_out_at_once_and_stays_out() {
     let fixture = Fixture::new().await;
     let grant = fixture.grant("alice", &token("first")).await;
     let user = fixture.user("alice").await;
-    assert_eq!(fixture.store.live_grant(grant).await.unwrap().unwrap().user.groups, ["Sales", "a,b"]);
+    assert_eq!(fixture.store.live_grant(grant, at(0)).await.unwrap().unwrap().user.groups, ["Sales", "a,b"]);
     assert!(fixture.store.set_user_disabled(user.id, true, at(10)).await.unwrap());
-    assert!(!fixture.store.grant_is_live(grant).await.unwrap());
-    assert_eq!(fixture.store.live_grant(grant).await.unwrap(), None);
+    assert!(!fixture.store.grant_is_live(grant, at(0)).await.unwrap());
+    assert_eq!(fixture.store.live_grant(grant, at(0)).await.unwrap(), None);
     assert_eq!(rotate(&fixture, &token("first"), "cli_a", 11).await, Rotation::Revoked { grant });
     fixture.store.set_user_disabled(user.id, false, at(12)).await.unwrap();
-    assert!(!fixture.store.grant_is_live(grant).await.unwrap(), "old grants do not come back");
+    assert!(!fixture.store.grant_is_live(grant, at(0)).await.unwrap(), "old grants do not come back");
 }
 
 #[tokio::test]
@@ -180,5 +184,5 @@ async fn a_caller_that_goes_away_half_way_blocks_nobody() {
     // Used once or not at all, never half.
     let (second, _) = successor(rotate(&fixture, &first, "cli_a", 11).await);
     assert!(successor(rotate(&fixture, &second, "cli_a", 12).await).1);
-    assert!(fixture.store.grant_is_live(grant).await.unwrap());
+    assert!(fixture.store.grant_is_live(grant, at(0)).await.unwrap());
 }

@@ -15,7 +15,7 @@ use super::super::problem::ProblemKind;
 use super::super::public_url::PublicUrl;
 use super::super::types::{Client, Upstream};
 use super::super::{check, path};
-use super::{Named, Resolver};
+use super::{Named, Resolver, days};
 
 impl Resolver<'_> {
     pub(super) fn upstreams(
@@ -166,8 +166,11 @@ impl Resolver<'_> {
             }
             let secret_path = path::key(&at, "secret");
             let secret = client.secret.inspect(|secret| self.client_secret(&secret_path, secret)).map(Secret::new);
+            let lifetime_path = path::key(&at, "refresh_lifetime");
+            let limits = (Duration::from_secs(1), days(400));
+            let refresh_lifetime = client.refresh_lifetime.and_then(|text| self.duration(&lifetime_path, &text, limits));
             let name = client.name.unwrap_or_else(|| id.clone());
-            clients.insert(id.clone(), Client { id, name, redirect_uris, secret });
+            clients.insert(id.clone(), Client { id, name, redirect_uris, secret, refresh_lifetime });
         }
         clients
     }
