@@ -8,6 +8,7 @@ mod audit;
 mod config;
 mod dev;
 mod failure;
+mod idp;
 mod init;
 mod logging;
 mod policy;
@@ -67,6 +68,9 @@ enum Command {
     Dev(dev::Args),
     /// Read the audit trail.
     Audit(audit::Args),
+    /// Identity providers: how to set each up for this deployment.
+    #[command(subcommand)]
+    Idp(idp::Command),
     /// SAML: look into what an identity provider sends.
     #[command(subcommand)]
     Saml(SamlCommand),
@@ -97,6 +101,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Policy(args) => policy::run(&args),
         Command::Dev(args) => dev::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Idp(command) => idp::run(&command),
         Command::Saml(SamlCommand::Inspect(args)) => saml_inspect::run(&args),
     }
 }

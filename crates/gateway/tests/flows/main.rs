@@ -12,6 +12,8 @@ mod crooked_openid;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod idp_guides;
+#[cfg(test)]
 mod portal;
 #[cfg(test)]
 mod realms;
