@@ -64,11 +64,24 @@ impl PolicySet {
             },
             sources: placed.iter().map(|placed| (placed.policy.id().to_string(), placed.source.clone())).collect(),
             roles: source.roles.clone(),
+            mapped: mapped(source),
             fingerprint: fingerprint(source),
             slices,
             vocabulary,
         })
     }
+}
+
+/// Several mappings of one identity provider are one.
+fn mapped(source: &PolicySource) -> HashMap<String, HashMap<String, BTreeSet<String>>> {
+    let mut mapped: HashMap<String, HashMap<String, BTreeSet<String>>> = HashMap::new();
+    for mapping in &source.mappings {
+        let groups = mapped.entry(mapping.idp.clone()).or_default();
+        for (group, roles) in &mapping.groups {
+            groups.entry(group.clone()).or_default().extend(roles.iter().cloned());
+        }
+    }
+    mapped
 }
 
 /// The short form is made by us and fits by construction; that it does is checked all the same.

@@ -18,9 +18,9 @@ mod source;
 mod vocabulary;
 
 pub use decide::decide;
-pub use explain::{Explanation, NearGroup, Would, explain};
+pub use explain::{Explanation, GroupForms, NearGroup, Would, explain};
 pub use problem::{PolicyProblem, PolicyProblemKind};
 pub use request::{Action, Denial, DenialCode, Permit, Request, ToolAnnotations};
 pub use set::{PolicySet, needs_annotations, reads_arguments};
-pub use source::{CedarFile, Deny, Grant, PolicySource, RoleRule};
+pub use source::{CedarFile, Deny, Grant, GroupMapping, PolicySource, RoleRule};
 pub use vocabulary::SCHEMA;

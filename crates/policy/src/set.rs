@@ -15,6 +15,8 @@ use crate::vocabulary::{ActionKind, Vocabulary};
 pub struct PolicySet {
     pub(crate) vocabulary: Vocabulary,
     pub(crate) roles: Vec<RoleRule>,
+    /// Roles by identity provider and group.
+    pub(crate) mapped: HashMap<String, HashMap<String, BTreeSet<String>>>,
     pub(crate) slices: HashMap<String, BTreeMap<ActionKind, Slice>>,
     /// Where each policy was written, by its id.
     pub(crate) sources: BTreeMap<String, String>,
@@ -42,15 +44,20 @@ pub(crate) struct Attributes {
 }
 
 impl PolicySet {
-    /// The roles of a person: those with one of their groups or with their name, at that identity provider.
+    /// The roles of a person: those with one of their groups or with their name, at that identity provider, and those that
+    /// a mapping of that identity provider gives for a group, as far as the role is open to it.
     /// Groups and user names are compared exactly, e-mail addresses without regard to ASCII case.
     pub fn roles(&self, groups: &[String], username: Option<&str>, email: Option<&str>, idp: &str) -> BTreeSet<String> {
         let is_person = |entry: &String| {
             username == Some(entry.as_str()) || email.is_some_and(|email| email.eq_ignore_ascii_case(entry) && entry.contains('@'))
         };
+        let mapping = self.mapped.get(idp);
+        let mapped: BTreeSet<&str> = groups.iter().filter_map(|group| mapping?.get(group)).flatten().map(String::as_str).collect();
         let has = |rule: &&RoleRule| {
             let here = rule.idps.is_empty() || rule.idps.iter().any(|name| name == idp);
-            here && (rule.groups.iter().any(|group| group == "*" || groups.contains(group)) || rule.users.iter().any(is_person))
+            here && (mapped.contains(rule.role.as_str())
+                || rule.groups.iter().any(|group| group == "*" || groups.contains(group))
+                || rule.users.iter().any(is_person))
         };
         self.roles.iter().filter(has).map(|rule| rule.role.clone()).collect()
     }

@@ -1,5 +1,7 @@
 //! What a policy set is made from: the parsed short form of `doorward.yaml`, and Cedar files as text.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Everything that goes into one policy set.
@@ -8,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct PolicySource {
     /// Who has which role.
     pub roles: Vec<RoleRule>,
+    /// Groups of one identity provider each, by the roles that they give.
+    pub mappings: Vec<GroupMapping>,
     /// What roles may do.
     pub grants: Vec<Grant>,
     /// What roles may not do, whatever the grants say.
@@ -30,6 +34,16 @@ pub struct RoleRule {
     pub users: Vec<String>,
     /// Identity providers; empty: all of them.
     pub idps: Vec<String>,
+}
+
+/// Roles by group, for people of one identity provider: the same group of another one gives nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroupMapping {
+    /// The identity provider.
+    pub idp: String,
+    /// Roles by group, compared exactly: a name, or an id.
+    pub groups: BTreeMap<String, Vec<String>>,
 }
 
 /// One entry of `grants`.

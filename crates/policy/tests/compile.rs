@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use policy::{Action, CedarFile, Deny, Grant, NearGroup, PolicySet, PolicySource, Request, RoleRule, ToolAnnotations, Would};
+use policy::{
+    Action, CedarFile, Deny, Grant, GroupForms, GroupMapping, NearGroup, PolicySet, PolicySource, Request, RoleRule, ToolAnnotations, Would,
+};
 use policy::{decide, explain, needs_annotations};
 
 fn source() -> PolicySource {
@@ -192,4 +194,32 @@ fn a_denial_is_explained() {
     let permitted = explain(&set, &read_only(call("get_x", sales)));
     assert!(permitted.permitted);
     assert_eq!(permitted.policies, [("grants[0].tools".to_owned(), Some("doorward.yaml:9".to_owned()))]);
+}
+
+/// The usual reasons why a role is missing: another spelling, or ids where names are configured.
+#[test]
+fn groups_that_can_never_fit_are_explained() {
+    let id = "0F9D5C2E-1111-4222-8333-444455556666";
+    let nobody: &'static BTreeSet<String> = Box::leak(Box::new(BTreeSet::new()));
+    let with_ids = GroupMapping { idp: "entra".to_owned(), groups: [(id.to_lowercase(), vec!["sales".to_owned()])].into() };
+    let cases: [(&[GroupMapping], &[&str], Option<GroupForms>, usize); 6] = [
+        (&[], &[id], Some(GroupForms::IdsForNames), 0),
+        (&[], &[id, "Marketing"], None, 0),
+        (&[], &[], None, 0),
+        (std::slice::from_ref(&with_ids), &[id], None, 1),
+        (std::slice::from_ref(&with_ids), &["Marketing"], None, 0),
+        (&[], &["sales"], None, 1),
+    ];
+    for (mappings, groups, forms, near) in cases {
+        let set = PolicySet::compile(&PolicySource { mappings: mappings.to_vec(), ..source() }).unwrap();
+        let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
+        let found = explain(&set, &Request { idp: "entra", groups: &groups, ..call("get_x", nobody) });
+        assert_eq!((found.group_forms, found.near_groups.len()), (forms, near), "{groups:?}");
+    }
+    let only_ids =
+        PolicySource { roles: vec![RoleRule { role: "sales".to_owned(), ..RoleRule::default() }], mappings: vec![with_ids], ..source() };
+    let set = PolicySet::compile(&only_ids).unwrap();
+    let groups = ["Sales".to_owned()];
+    let found = explain(&set, &Request { idp: "entra", groups: &groups, ..call("get_x", nobody) });
+    assert_eq!(found.group_forms, Some(GroupForms::NamesForIds));
 }

@@ -55,6 +55,7 @@ fn source(numbers: &mut Numbers) -> PolicySource {
         upstreams: UPSTREAMS.map(str::to_owned).to_vec(),
         grants,
         denies,
+        mappings: Vec::new(),
         cedar: Vec::new(),
     }
 }

@@ -117,10 +117,11 @@ fn note_metadata(config: &Config) {
 
 fn summary(config: &Config) -> String {
     format!(
-        "{} identity provider(s), {} upstream(s), {} role(s), {} grant(s), {} deny rule(s), {} policy file(s).",
+        "{} identity provider(s), {} upstream(s), {} role(s), {} mapped group(s), {} grant(s), {} deny rule(s), {} policy file(s).",
         config.identity_providers.len(),
         config.upstreams.len(),
         config.roles.len(),
+        config.role_mappings.iter().map(|mapping| mapping.groups.len()).sum::<usize>(),
         config.grants.len(),
         config.denies.len(),
         config.policy_files.len(),

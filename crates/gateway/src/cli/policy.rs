@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ::policy::{self as engine, Action, Explanation, PolicySet, Request, ToolAnnotations, Would};
+use ::policy::{self as engine, Action, Explanation, GroupForms, PolicySet, Request, ToolAnnotations, Would};
 use anyhow::bail;
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -170,12 +170,25 @@ fn print(explanation: &Explanation, request: &Request<'_>) {
     for near in &explanation.near_groups {
         println!("  group {:?} was given, the role {} is for {:?}", near.sent, near.role, near.wanted);
     }
+    if let Some(forms) = explanation.group_forms {
+        println!("  {}", words_of(forms));
+    }
     for would in &explanation.would {
         let (change, policies) = match would {
             Would::Role { role, policies } => (format!("to the role {role}"), policies),
             Would::ReadOnly { policies } => ("if the tool said readOnlyHint: true".to_owned(), policies),
         };
         println!("  would be permitted {change}, by {}", policies.join(", "));
+    }
+}
+
+/// What to do where no group can ever fit.
+fn words_of(forms: GroupForms) -> &'static str {
+    match forms {
+        GroupForms::IdsForNames => {
+            "the groups are object ids, the roles name groups: map the ids to roles in a file of role_mapping_files, or let the identity provider send names"
+        }
+        GroupForms::NamesForIds => "the groups are names, the roles have object ids: write the names that the identity provider sends",
     }
 }
 
@@ -198,6 +211,7 @@ fn as_json(explanation: &Explanation, request: &Request<'_>) -> Value {
         "roles": request.roles,
         "policies": policies,
         "near_groups": near_groups,
+        "group_forms": explanation.group_forms.map(words_of),
         "would_be_permitted": would,
     })
 }

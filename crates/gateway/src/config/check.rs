@@ -32,6 +32,8 @@ enum Shape<'a> {
     Words(&'a Json),
     /// Text; the whole schema.
     Text(&'a Json),
+    /// Text, or a list of it; the schema of the items.
+    TextOrList(&'a Json),
     Number,
     Bool,
 }
@@ -49,6 +51,10 @@ impl<'a> Checker<'a> {
             return definition.map_or(Shape::Text(schema), |definition| self.shape(definition));
         }
         if let Some(choices) = schema.get("anyOf").and_then(Json::as_array) {
+            let items = choices.iter().find(|choice| type_of(choice) == "array").and_then(|choice| choice.get("items"));
+            if let Some(items) = items.filter(|_| choices.iter().any(|choice| type_of(choice) == "string")) {
+                return Shape::TextOrList(items);
+            }
             let choice = choices.iter().find(|choice| choice.get("type").and_then(Json::as_str) != Some("null"));
             return choice.map_or(Shape::Text(schema), |choice| self.shape(choice));
         }
@@ -73,9 +79,9 @@ impl<'a> Checker<'a> {
             (_, Value::Null) => None,
             (Shape::Struct(schema), Value::Map(entries)) => Some(self.structure(schema, entries, node.at, at)),
             (Shape::Mapping(schema), Value::Map(entries)) => Some(self.mapping(self.shape(schema), entries, at)),
-            (Shape::List(schema), Value::List(items)) => Some(self.list(self.shape(schema), items, at)),
+            (Shape::List(schema) | Shape::TextOrList(schema), Value::List(items)) => Some(self.list(self.shape(schema), items, at)),
             (Shape::Words(schema), Value::Text { text, .. }) => self.word(schema, text, node.at, at),
-            (Shape::Text(_), Value::Text { text, .. }) => Some(Json::String(text.clone())),
+            (Shape::Text(_) | Shape::TextOrList(_), Value::Text { text, .. }) => Some(Json::String(text.clone())),
             (Shape::Bool, Value::Bool(value)) => Some(Json::Bool(*value)),
             (Shape::Number, Value::Number(number)) if is_count(number) => Some(Json::Number(number.clone())),
             (Shape::Bool, Value::Text { text, substituted: true }) if text == "true" || text == "false" => Some(Json::Bool(text == "true")),
@@ -88,7 +94,7 @@ impl<'a> Checker<'a> {
                     // Empty rather than absent: its name stays known to those that refer to it.
                     Shape::Struct(_) | Shape::Mapping(_) => Some(Json::Object(Map::new())),
                     Shape::List(_) => Some(Json::Array(Vec::new())),
-                    Shape::Words(_) | Shape::Text(_) | Shape::Number | Shape::Bool => None,
+                    Shape::Words(_) | Shape::Text(_) | Shape::TextOrList(_) | Shape::Number | Shape::Bool => None,
                 }
             }
         }
@@ -172,6 +178,7 @@ impl<'a> Checker<'a> {
             Shape::Struct(_) | Shape::Mapping(_) => "a mapping (key: value)".to_owned(),
             Shape::List(_) if found == "text" => "a list, such as [\"name\"]".to_owned(),
             Shape::List(_) => "a list".to_owned(),
+            Shape::TextOrList(_) => "text, or a list such as [\"name\"]".to_owned(),
             Shape::Words(schema) => format!("one of: {}", words(schema).join(", ")),
             Shape::Text(schema) => {
                 example(schema).map_or_else(|| "text, in quotes if need be".to_owned(), |example| format!("text such as {example}"))

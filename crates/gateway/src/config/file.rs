@@ -10,8 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod identity;
+mod role_mapping;
 
 pub(super) use identity::{FileBinding, FileExpired, FileIdp, FileOidc, FileSaml};
+pub(super) use role_mapping::{FileRoleMapping, FileRoleNames, role_mapping_schema};
 
 /// The configuration of Doorward, an enterprise SSO gateway for MCP servers.
 ///
@@ -43,6 +45,9 @@ pub(super) struct FileConfig {
     pub(super) upstreams: Option<BTreeMap<String, FileUpstream>>,
     /// Who has which role.
     pub(super) roles: BTreeMap<String, FileRole>,
+    /// Files that map groups of one identity provider, by name or object id, to roles: beside the `groups` of a role, and in a file of their own because another team, or a script, keeps them ([how](../guide/groups.md)).
+    #[schemars(extend("examples" = [["roles/entra.yaml"]]))]
+    pub(super) role_mapping_files: Vec<String>,
     /// What a role may do. What nothing grants is refused.
     pub(super) grants: Vec<FileGrant>,
     /// What a role may not do, whatever the grants say.
@@ -77,6 +82,7 @@ impl Default for FileConfig {
             identity_providers: None,
             upstreams: None,
             roles: BTreeMap::new(),
+            role_mapping_files: Vec::new(),
             grants: Vec::new(),
             denies: Vec::new(),
             policy_files: Vec::new(),

@@ -90,8 +90,13 @@ impl Config {
             prompts: rule.prompts.clone(),
             source: rule.source.clone(),
         };
+        let mapping = |mapping: &super::types::RoleMapping| policy::GroupMapping {
+            idp: mapping.identity_provider.to_string(),
+            groups: mapping.groups.clone(),
+        };
         policy::PolicySource {
             roles: self.roles.iter().map(role).collect(),
+            mappings: self.role_mappings.iter().map(mapping).collect(),
             grants: self.grants.iter().map(grant).collect(),
             denies: self.denies.iter().map(deny).collect(),
             cedar: self.policy_files.iter().map(|file| policy::CedarFile { name: file.name.clone(), text: file.text.clone() }).collect(),
@@ -145,6 +150,7 @@ fn misfit(error: &serde_json::Error) -> Problem {
 fn settle(problems: Vec<Problem>, origin: &Origin<'_>) -> Vec<Problem> {
     let mut kept: Vec<Problem> = Vec::new();
     for mut problem in problems {
+        problem.file = problem.file.or_else(|| origin.file.map(|file| file.display().to_string()));
         let follows = kept.iter().any(|earlier| {
             let covers = if earlier.kind == ProblemKind::WrongType {
                 // A key that was left out because of its type is not also missing.
@@ -153,10 +159,9 @@ fn settle(problems: Vec<Problem>, origin: &Origin<'_>) -> Vec<Problem> {
             } else {
                 problem.path == earlier.path
             };
-            covers && !earlier.path.is_empty()
+            covers && !earlier.path.is_empty() && earlier.file == problem.file
         });
         if !follows {
-            problem.file = problem.file.or_else(|| origin.file.map(|file| file.display().to_string()));
             kept.push(problem);
         }
     }

@@ -3,6 +3,7 @@
 mod access;
 mod endpoints;
 mod identity;
+mod role_mapping;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -47,6 +48,7 @@ pub(super) fn resolve(file: FileConfig, resolver: &mut Resolver<'_>) -> Option<C
     let upstreams = resolver.upstreams(file.upstreams, public_url.as_ref(), &names);
     resolver.domains_are_clear(&identity_providers.entries, &upstreams.entries);
     let roles = resolver.roles(file.roles, &names);
+    let role_mappings = resolver.role_mappings(&file.role_mapping_files, &roles, &names);
     let grants = resolver.grants(file.grants, &roles, &upstreams.known);
     let denies = resolver.denies(file.denies, &roles, &upstreams.known);
     // Everything is resolved before anything is missed, so that the first fault does not hide the others.
@@ -71,6 +73,7 @@ pub(super) fn resolve(file: FileConfig, resolver: &mut Resolver<'_>) -> Option<C
         identity_providers: identity_providers.entries,
         upstreams: upstreams.entries,
         roles,
+        role_mappings,
         grants,
         denies,
         policy_files,

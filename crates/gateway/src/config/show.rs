@@ -44,6 +44,7 @@ impl Config {
                 let idps = (!role.identity_providers.is_empty()).then_some(&role.identity_providers);
                 (name.clone(), json!({ "groups": role.groups, "users": role.users, "identity_providers": idps }))
             })),
+            "role_mapping_files": self.role_mappings.iter().map(|mapping| &mapping.file).collect::<Vec<_>>(),
             "grants": self.grants.iter().map(|rule| show_rule(rule, true)).collect::<Vec<_>>(),
             "denies": self.denies.iter().map(|rule| show_rule(rule, false)).collect::<Vec<_>>(),
             "policy_files": self.policy_files.iter().map(|file| &file.name).collect::<Vec<_>>(),

@@ -47,6 +47,8 @@ pub struct Config {
     pub upstreams: BTreeMap<UpstreamId, Upstream>,
     /// Who a person is, from their groups.
     pub roles: BTreeMap<String, Role>,
+    /// Roles by group, each for people of one identity provider.
+    pub role_mappings: Vec<RoleMapping>,
     /// What a role may do.
     pub grants: Vec<Rule>,
     /// What a role may not do, whatever the grants say.
@@ -108,6 +110,17 @@ pub struct Role {
     pub users: Vec<String>,
     /// Empty: every identity provider.
     pub identity_providers: BTreeSet<IdpId>,
+}
+
+/// One of `role_mapping_files`. Its groups give roles only to people who signed in at its identity provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleMapping {
+    /// Its path as written in the configuration.
+    pub file: String,
+    /// Whose groups.
+    pub identity_provider: IdpId,
+    /// Roles by group, compared exactly.
+    pub groups: BTreeMap<String, Vec<String>>,
 }
 
 /// Which upstreams a rule is about.

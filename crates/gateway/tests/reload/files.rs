@@ -14,7 +14,11 @@ upstreams:
 roles: { staff: { groups: [Staff] } }
 grants: [ { role: staff, upstream: crm, tools: ['*'] } ]
 policy_files: [policies/extra.cedar]
+role_mapping_files: [roles/entra.yaml]
 ";
+
+/// The group of `staff`, by its object id.
+pub(crate) const ROLES: &str = "groups:\n  0f9d5c2e-1111-4222-8333-444455556666: staff\n";
 
 pub(crate) struct Folder(tempfile::TempDir);
 
@@ -24,6 +28,7 @@ impl Folder {
         let folder = Self(tempfile::tempdir().unwrap());
         folder.write("doorward.yaml", CONFIGURATION);
         folder.write("policies/extra.cedar", "");
+        folder.write("roles/entra.yaml", ROLES);
         folder.write("secrets/client", "one");
         folder
     }

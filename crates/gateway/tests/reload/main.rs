@@ -7,7 +7,7 @@ mod process;
 
 use std::os::unix::fs::symlink;
 
-use crate::files::{CONFIGURATION, Folder};
+use crate::files::{CONFIGURATION, Folder, ROLES};
 use crate::process::Doorward;
 
 /// A change, by whichever way it is noticed; then what the trail says, and what the gateway does.
@@ -46,6 +46,8 @@ async fn a_bad_file_changes_nothing_and_says_so() {
             "policy.schema_mismatch",
             "extra.cedar:1:",
         ),
+        ("roles/entra.yaml", &ROLES.replace(": staff", ": stuff"), "config.unknown_reference", "entra.yaml:2:3: groups.0f9d5c2e"),
+        ("roles/entra.yaml", "groups: [staff]", "config.wrong_type", "entra.yaml:1:"),
         ("doorward.yaml", "public_url: [", "config.syntax", "doorward.yaml:"),
         ("doorward.yaml", &CONFIGURATION.replace("role: staff", "role: stuff"), "config.unknown_reference", "did you mean \"staff\"?"),
         ("doorward.yaml", &CONFIGURATION.replace("secrets/client", "secrets/none"), "config.file_unreadable", "doorward.yaml:6:"),
@@ -88,15 +90,15 @@ async fn what_needs_a_restart_is_said_and_the_rest_takes_effect() {
 #[tokio::test]
 async fn a_volume_that_is_exchanged_is_noticed() {
     let folder = Folder::new();
-    let names = ["doorward.yaml", "policies/extra.cedar", "secrets/client"];
+    let names = ["doorward.yaml", "policies/extra.cedar", "roles/entra.yaml", "secrets/client"];
     let version = |name: &str, yaml: &str, secret: &str| {
-        for (file, text) in names.into_iter().zip([yaml, "", secret]) {
+        for (file, text) in names.into_iter().zip([yaml, "", ROLES, secret]) {
             folder.write(&format!("mount/{name}/{file}"), text);
         }
     };
     version("..1", CONFIGURATION, "one");
     symlink("..1", folder.path("mount/..data")).unwrap();
-    for name in ["doorward.yaml", "policies", "secrets"] {
+    for name in ["doorward.yaml", "policies", "roles", "secrets"] {
         symlink(format!("..data/{name}"), folder.path(&format!("mount/{name}"))).unwrap();
     }
     let doorward = Doorward::start_with(&folder, "mount/doorward.yaml").await;
@@ -139,4 +141,25 @@ async fn an_administrator_reloads_by_command() {
     assert_eq!(event["detail"]["restart_needed"], "listen", "{event}");
     let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert!(["reloaded", "unchanged"].contains(&answer["result"].as_str().unwrap()), "{answer}");
+}
+
+/// A role file that another team keeps: a change of it alone gives and takes roles.
+#[tokio::test]
+async fn a_role_file_takes_effect_by_itself() {
+    let folder = Folder::new();
+    let doorward = Doorward::start(&folder).await;
+    let explain = ["policy", "explain", "--upstream", "crm", "--tool", "get_x", "--user-groups"];
+    let id = "0f9d5c2e-1111-4222-8333-444455556666";
+    let (status, out, _) = folder.command(&[&explain[..], &[id]].concat()).await;
+    assert!(status == 0 && out.contains("roles:  staff"), "{out}");
+    folder.write("roles/entra.yaml", &ROLES.replace("0f9d", "1f9d"));
+    let event = doorward.next_event("config_reloaded").await;
+    assert!(event["detail"]["changed"].as_str().unwrap().ends_with("roles/entra.yaml"), "{event}");
+    assert_ne!(event["detail"]["policies"], event["detail"]["policies_before"], "{event}");
+    let (status, out, _) = folder.command(&[&explain[..], &[id]].concat()).await;
+    assert!(status == 1 && out.contains("policy.default_deny"), "{out}");
+    // Names where ids are configured: said, not guessed.
+    folder.write("doorward.yaml", &CONFIGURATION.replace("groups: [Staff]", "groups: []"));
+    let (status, out, _) = folder.command(&[&explain[..], &["Staff"]].concat()).await;
+    assert!(status == 1 && out.contains("the groups are names, the roles have object ids"), "{out}");
 }

@@ -26,7 +26,15 @@ fn examples() -> tempfile::TempDir {
     }
     write("federation.pem", &std::fs::read(repository().join("crates/saml/testdata/keys/idp.crt")).unwrap());
     write("secrets/master.key", b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
-    for name in ["minimal.yaml", "saml-okta.yaml", "oidc-entra.yaml", "full.yaml", "policies/extra.cedar"] {
+    for name in [
+        "minimal.yaml",
+        "saml-okta.yaml",
+        "oidc-entra.yaml",
+        "full.yaml",
+        "roles/entra.yaml",
+        "roles/keycloak.yaml",
+        "policies/extra.cedar",
+    ] {
         write(name, &std::fs::read(repository().join("examples").join(name)).unwrap());
     }
     folder
