@@ -5,21 +5,24 @@
 //!
 //! The life of a token key: published a day before it signs, so that every reader of the key set knows it by then;
 //! signs for ninety days; stays published until the last token it signed has expired; is deleted. The SAML key is not
-//! rotated by time, because identity providers hold a copy of its certificate.
+//! rotated by time, because identity providers hold a copy of its certificate: see [`saml`].
 //!
 //! Invariants: private keys leave the store only into this module's memory and are never printed; a token key id is
 //! the thumbprint of its key, so no two keys share one.
 
+mod saml;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::saml::SpKey;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use oauth::Secret;
 use oauth::jwks::JwkSet;
 use oauth::jwt::{JwtError, SigningKey};
-use saml::SpKey;
-use store::{NewSigningKey, Store, StoreError, StoredKey};
+use store::{NewSigningKey, Store, StoreError};
+
+pub use saml::{SamlKey, SamlKeyError, SamlKeyState};
 
 /// How long a token key signs.
 const SIGNS_FOR: Duration = Duration::from_hours(90 * 24);
@@ -27,10 +30,6 @@ const SIGNS_FOR: Duration = Duration::from_hours(90 * 24);
 const PUBLISHED_BEFORE: Duration = Duration::from_hours(24);
 /// How long a token key stays published after it has signed for the last time: longer than any token lives (one hour).
 const PUBLISHED_AFTER: Duration = Duration::from_hours(3);
-/// How long the SAML certificate says it is valid. Identity providers pin it; some refuse an expired one.
-const CERTIFICATE_YEARS: i16 = 10;
-
-const SAML_SP: &str = "saml_sp";
 
 /// What a token key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,9 +114,7 @@ impl Keyring {
                 insert(&store, usage, now, now, true).await?;
             }
         }
-        if store.signing_keys(SAML_SP).await?.is_empty() {
-            make_saml_key(&store, now).await?;
-        }
+        saml::open(&store, now).await?;
         let rings = ArcSwap::from_pointee(Rings::load(&store).await?);
         let keyring = Self { store, rings };
         keyring.maintain(now).await?;
@@ -129,6 +126,11 @@ impl Keyring {
         for usage in [KeyUse::AccessToken, KeyUse::UpstreamIdentity] {
             rotate(&self.store, usage, now).await?;
         }
+        saml::forget(&self.store, now).await?;
+        self.read_again().await
+    }
+
+    async fn read_again(&self) -> Result<(), KeyringError> {
         self.rings.store(Arc::new(Rings::load(&self.store).await?));
         Ok(())
     }
@@ -148,9 +150,33 @@ impl Keyring {
         Arc::clone(&self.rings.load().ring(usage).published)
     }
 
-    /// The SAML service provider's keys; the first signs, all decrypt.
+    /// The SAML service provider's keys; the first signs, all decrypt, those with a certificate are published.
     pub fn saml_sp_keys(&self) -> Vec<SpKey> {
         self.rings.load().saml_sp.clone()
+    }
+
+    /// Every key of the SAML service provider, the current one first.
+    pub async fn saml_keys(&self) -> Result<Vec<SamlKey>, KeyringError> {
+        saml::list(&self.store).await
+    }
+
+    /// Makes and publishes the SAML key that is to follow the current one.
+    pub async fn next_saml_key(&self, now: Timestamp) -> Result<(), SamlKeyError> {
+        saml::next(&self.store, now).await?;
+        Ok(self.read_again().await?)
+    }
+
+    /// Lets the next SAML key sign, within its first day only with `force`; gives its id.
+    pub async fn activate_saml_key(&self, force: bool, now: Timestamp) -> Result<String, SamlKeyError> {
+        let kid = saml::activate(&self.store, force, now).await?;
+        self.read_again().await?;
+        Ok(kid)
+    }
+
+    /// Takes a SAML key out of use that does not sign.
+    pub async fn retire_saml_key(&self, kid: &str, now: Timestamp) -> Result<(), SamlKeyError> {
+        saml::retire(&self.store, kid, now).await?;
+        Ok(self.read_again().await?)
     }
 
     fn signing_key(&self, usage: KeyUse, now: Timestamp) -> Result<Arc<SigningKey>, KeyringError> {
@@ -162,15 +188,10 @@ impl Keyring {
 
 impl Rings {
     async fn load(store: &Store) -> Result<Self, KeyringError> {
-        let saml_sp = store.signing_keys(SAML_SP).await?.into_iter().filter(|key| key.retired_at.is_none());
-        let saml_sp = saml_sp.rev().map(|key| sp_key(&key)).collect::<Result<Vec<_>, _>>()?;
-        if saml_sp.is_empty() {
-            return Err(KeyringError::NoKey(SAML_SP));
-        }
         Ok(Self {
             access_token: Ring::load(store, KeyUse::AccessToken).await?,
             upstream_identity: Ring::load(store, KeyUse::UpstreamIdentity).await?,
-            saml_sp,
+            saml_sp: saml::load(store).await?,
         })
     }
 
@@ -232,33 +253,6 @@ async fn insert(store: &Store, usage: KeyUse, now: Timestamp, active_from: Times
         store.insert_signing_key(&new, now).await?;
     }
     Ok(())
-}
-
-async fn make_saml_key(store: &Store, now: Timestamp) -> Result<(), KeyringError> {
-    let pkcs8 = SigningKey::generate_rsa_pkcs8()?;
-    let key = SigningKey::from_pkcs8(pkcs8.expose())?;
-    let certificate = self_signed(&pkcs8, now).map_err(|_| KeyringError::Saml)?;
-    let new = NewSigningKey { purpose: SAML_SP, kid: key.kid(), pkcs8: &pkcs8, certificate: Some(&certificate), active_from: now };
-    store.insert_first_signing_key(&new, now).await?;
-    Ok(())
-}
-
-/// A certificate that only carries the key: identity providers pin it and look at nothing else but, some, its dates.
-fn self_signed(pkcs8: &Secret<Vec<u8>>, now: Timestamp) -> Result<Vec<u8>, rcgen::Error> {
-    let der = rustls_pki_types::PrivatePkcs8KeyDer::from(pkcs8.expose().as_slice());
-    let pair = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&der, &rcgen::PKCS_RSA_SHA256)?;
-    let mut parameters = rcgen::CertificateParams::default();
-    parameters.distinguished_name = rcgen::DistinguishedName::new();
-    parameters.distinguished_name.push(rcgen::DnType::CommonName, "Doorward SAML service provider");
-    let year = now.to_zoned(jiff::tz::TimeZone::UTC).year();
-    parameters.not_before = rcgen::date_time_ymd(i32::from(year), 1, 1);
-    parameters.not_after = rcgen::date_time_ymd(i32::from(year.saturating_add(CERTIFICATE_YEARS)), 1, 1);
-    Ok(parameters.self_signed(&pair)?.der().to_vec())
-}
-
-fn sp_key(stored: &StoredKey) -> Result<SpKey, KeyringError> {
-    let certificate = stored.certificate.clone().ok_or(KeyringError::Saml)?;
-    SpKey::from_pkcs8(stored.pkcs8.expose(), certificate).map_err(|_| KeyringError::Saml)
 }
 
 /// How long ago `earlier` was; zero if it is yet to come.

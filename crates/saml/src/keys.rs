@@ -151,6 +151,7 @@ pub struct SpKey {
     signing: Arc<RsaKeyPair>,
     decryption: Arc<OaepPrivateDecryptingKey>,
     certificate: Option<Arc<[u8]>>,
+    not_after: Option<Timestamp>,
 }
 
 impl SpKey {
@@ -161,8 +162,25 @@ impl SpKey {
         if certificate.public_key().subject_public_key.data.as_ref() != key.signing.public_key().as_ref() {
             return Err(KeyError::CertificateMismatch);
         }
+        key.not_after = Timestamp::from_second(certificate.validity().not_after.timestamp()).ok();
         key.certificate = Some(certificate_der.into());
         Ok(key)
+    }
+
+    /// The same key without its certificate: it decrypts what is still sent to it, and is published no more.
+    #[must_use]
+    pub fn decrypting_only(&self) -> SpKey {
+        SpKey { certificate: None, not_after: None, ..self.clone() }
+    }
+
+    /// When the certificate ends.
+    pub fn not_after(&self) -> Option<Timestamp> {
+        self.not_after
+    }
+
+    /// The SHA-256 fingerprint of the certificate in lower-case hex, if the key has one.
+    pub fn fingerprint(&self) -> Option<String> {
+        self.certificate_der().map(fingerprint)
     }
 
     /// Takes an RSA private key as PKCS#8 DER; the key decrypts but neither signs nor appears in metadata.
@@ -170,7 +188,7 @@ impl SpKey {
         let signing = RsaKeyPair::from_pkcs8(der).map_err(|_| KeyError::KeyInvalid)?;
         let decryption = PrivateDecryptingKey::from_pkcs8(der).and_then(|key| OaepPrivateDecryptingKey::new(key).map_err(Into::into));
         let decryption = decryption.map_err(|_| KeyError::KeyInvalid)?;
-        Ok(SpKey { signing: Arc::new(signing), decryption: Arc::new(decryption), certificate: None })
+        Ok(SpKey { signing: Arc::new(signing), decryption: Arc::new(decryption), certificate: None, not_after: None })
     }
 
     /// The certificate in DER, if the key has one.

@@ -27,6 +27,8 @@ pub struct AuthnRequest {
     pub force_authn: bool,
     /// Whether the identity provider must not ask the person anything.
     pub is_passive: bool,
+    /// Our name for people, which the identity provider may show.
+    pub provider_name: Option<String>,
     /// The wanted NameID format; any if `None`.
     pub name_id_format: Option<String>,
     /// The accepted authentication context classes; any if empty.
@@ -53,6 +55,7 @@ impl AuthnRequest {
             destination,
             force_authn: false,
             is_passive: false,
+            provider_name: None,
             name_id_format: None,
             requested_authn_context: Vec::new(),
         }
@@ -81,8 +84,8 @@ impl AuthnRequest {
 
     /// The request as text before and after the place of the signature.
     fn xml(&self, sp: &ServiceProvider) -> Result<(String, String), RequestError> {
-        let name = self.id.strip_prefix('_').unwrap_or_default();
-        if name.len() < 16 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let digits = self.id.strip_prefix('_').unwrap_or_default();
+        if digits.len() < 16 || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(RequestError::IdInvalid);
         }
         let (id, instant) = (&self.id, instant::format(self.issue_instant));
@@ -91,8 +94,9 @@ impl AuthnRequest {
         let issuer = escape_xml(sp.entity_id.as_str());
         let force = if self.force_authn { r#" ForceAuthn="true""# } else { "" };
         let passive = if self.is_passive { r#" IsPassive="true""# } else { "" };
+        let name = self.provider_name.as_ref().map(|name| format!(r#" ProviderName="{}""#, escape_xml(name))).unwrap_or_default();
         let before = format!(
-            r#"<samlp:AuthnRequest xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="{id}" Version="2.0" IssueInstant="{instant}" Destination="{destination}"{force}{passive} ProtocolBinding="{BINDING_POST}" AssertionConsumerServiceURL="{acs}"><saml:Issuer>{issuer}</saml:Issuer>"#
+            r#"<samlp:AuthnRequest xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="{id}" Version="2.0" IssueInstant="{instant}" Destination="{destination}"{force}{passive} ProtocolBinding="{BINDING_POST}" AssertionConsumerServiceURL="{acs}"{name}><saml:Issuer>{issuer}</saml:Issuer>"#
         );
         let format = self.name_id_format.as_ref().map(|format| format!(r#"Format="{}" "#, escape_xml(format))).unwrap_or_default();
         let mut after = format!(r#"<samlp:NameIDPolicy {format}AllowCreate="true"/>"#);

@@ -79,6 +79,19 @@ impl Store {
         rows.into_iter().map(|row| self.stored_key(row)).collect()
     }
 
+    /// Lets a key sign from now on that was to sign later. False if it signs already or is out of use.
+    pub async fn activate_signing_key(&self, purpose: &str, kid: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let activated = sqlx::query(
+            "UPDATE signing_keys SET active_from = $3 WHERE purpose = $1 AND kid = $2 AND retired_at IS NULL AND active_from > $3",
+        )
+        .bind(purpose)
+        .bind(kid)
+        .bind(micros(now))
+        .execute(self.writer())
+        .await?;
+        Ok(activated.rows_affected() == 1)
+    }
+
     /// Takes a key out of use; it is still published until it is deleted. False if it was not in use.
     pub async fn retire_signing_key(&self, purpose: &str, kid: &str, now: Timestamp) -> Result<bool, StoreError> {
         let retired = sqlx::query("UPDATE signing_keys SET retired_at = $3 WHERE purpose = $1 AND kid = $2 AND retired_at IS NULL")

@@ -13,6 +13,7 @@ mod error;
 mod operator;
 mod record;
 mod reload;
+mod saml_keys;
 mod socket;
 mod status;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use connection::Server;
 pub use error::{AdminError, SocketError};
 pub use operator::Operator;
 pub use record::Body;
+pub(crate) use saml_keys::SamlKeys;
 pub use socket::{SOCKET_FILE, path_in};
 pub(crate) use status::Status;
 
@@ -35,6 +37,7 @@ fn router(app: SharedApp) -> Router {
     Router::new()
         .route("/reload", post(reload::post))
         .route("/status", get(status::get))
+        .merge(saml_keys::routes())
         .fallback(error::path_unknown)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), record::around))

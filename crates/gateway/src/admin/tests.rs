@@ -193,3 +193,38 @@ async fn the_file_of_another_gateway_is_not_removed_at_the_stop() {
 fn own_uid(world: &World) -> u32 {
     std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(world.socket()).unwrap())
 }
+
+#[tokio::test]
+async fn the_saml_key_is_exchanged_step_by_step() {
+    let world = World::start().await;
+    let states =
+        |answer: &Value| answer["keys"].as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let kid = |answer: &Value, place: usize| answer["keys"][place]["kid"].as_str().unwrap().to_owned();
+    let (status, list) = world.send("GET", "/saml/keys", "").await;
+    assert_eq!((status, states(&list)), (200, vec!["current".to_owned()]));
+    assert!(!list.to_string().contains("pkcs8"), "{list}");
+    let old = kid(&list, 0);
+    let refusals = [
+        ("/saml/keys/activate", json!({}), 409, "admin.saml_key_no_next"),
+        ("/saml/keys/retire", json!({ "kid": old }), 409, "admin.saml_key_in_use"),
+        ("/saml/keys/retire", json!({ "kid": "other" }), 404, "admin.saml_key_unknown"),
+        ("/saml/keys/retire", json!({}), 400, "admin.request_malformed"),
+    ];
+    for (path, body, status, code) in refusals {
+        let (got, answer) = world.send("POST", path, &body.to_string()).await;
+        assert_eq!((got, answer["code"].as_str()), (status, Some(code)), "{path} {answer}");
+    }
+    let (_, list) = world.send("POST", "/saml/keys/next", "").await;
+    assert_eq!(states(&list), ["current", "next"]);
+    for (path, code) in [("/saml/keys/next", "admin.saml_key_next_exists"), ("/saml/keys/activate", "admin.saml_key_too_young")] {
+        let (status, answer) = world.send("POST", path, "{}").await;
+        assert_eq!((status, answer["code"].as_str()), (409, Some(code)));
+    }
+    let next = kid(&list, 1);
+    let (_, list) = world.send("POST", "/saml/keys/activate", r#"{"force":true}"#).await;
+    assert_eq!((states(&list), kid(&list, 0)), (vec!["current".to_owned(), "previous".to_owned()], next));
+    let (_, list) = world.send("POST", "/saml/keys/retire", &json!({ "kid": old }).to_string()).await;
+    assert_eq!(states(&list), ["current", "retired"]);
+    let asked: Vec<_> = world.acts().iter().filter_map(|event| event["detail"]["asked_kid"].as_str().map(str::to_owned)).collect();
+    assert!(asked.contains(&old), "{asked:?}");
+}

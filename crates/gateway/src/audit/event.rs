@@ -67,6 +67,8 @@ pub enum Kind {
     IdpMetadataFailing,
     /// It can again.
     IdpMetadataRecovered,
+    /// The keys of the SAML service provider were changed over the admin socket.
+    SamlKeyChanged,
     /// An identity provider signs with a certificate past its dates.
     IdpCertificateExpired,
     /// The journal was opened: calls before this line that have no outcome were cut off by a stop or a crash.

@@ -282,7 +282,7 @@ fn parse_kind(text: &str) -> Result<Kind, String> {
         "no such kind; there are call, sign_in, sign_in_refused, sign_out, consent, consent_refused, client_registered, token_issued, \
          token_refreshed, token_refused, token_revoked, user_created, call_outcome, admin_act, admin_act_failed, config_loaded, \
          config_reloaded, config_reload_refused, refused, journal_opened, journal_recovered, idp_metadata_failing, \
-         idp_metadata_recovered, idp_certificate_expired"
+         idp_metadata_recovered, idp_certificate_expired, saml_key_changed"
             .to_owned()
     })
 }

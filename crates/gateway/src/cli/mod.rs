@@ -14,6 +14,7 @@ mod logging;
 mod policy;
 mod reload;
 mod saml_inspect;
+mod saml_key;
 mod serve;
 mod status;
 
@@ -80,6 +81,9 @@ enum Command {
 enum SamlCommand {
     /// Walk one response through every check of a sign-in.
     Inspect(saml_inspect::Args),
+    /// Exchange the key of the service provider: next, activate, retire.
+    #[command(subcommand)]
+    Key(saml_key::Command),
 }
 
 /// Reads the arguments and runs the command they name.
@@ -103,5 +107,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(args) => audit::run(&args),
         Command::Idp(command) => idp::run(&command),
         Command::Saml(SamlCommand::Inspect(args)) => saml_inspect::run(&args),
+        Command::Saml(SamlCommand::Key(command)) => saml_key::run(&command),
     }
 }

@@ -113,11 +113,13 @@ fn show_saml(saml: &SamlIdp) -> Value {
         "name_attribute": saml.name_attribute,
         "sign_requests": saml.sign_requests,
         "request_binding": saml.request_binding,
+        "provider_name": saml.provider_name,
         "force_authn": saml.force_authn,
         "name_id_format": saml.name_id_format,
         "authn_context": saml.authn_context,
         "expired_certificates": saml.expired_certificates,
         "allow_idp_initiated": saml.allow_idp_initiated,
+        "idp_initiated_targets": saml.idp_initiated_targets,
     })
 }
 

@@ -55,3 +55,40 @@ async fn a_key_is_published_before_it_signs_and_after() {
     assert!(!kids(&keyring).contains(&old), "until its last token has expired");
     assert_eq!(kids(&keyring).len(), 1);
 }
+
+#[tokio::test]
+async fn a_saml_key_follows_another_without_an_interruption() {
+    use super::{SamlKeyError, SamlKeyState as State};
+    let store = store().await;
+    let keyring = Keyring::open(store.clone(), start()).await.unwrap();
+    let states = async || keyring.saml_keys().await.unwrap().iter().map(|key| key.state).collect::<Vec<_>>();
+    let published = || keyring.saml_sp_keys().iter().map(|key| key.certificate_der().is_some()).collect::<Vec<_>>();
+    let signs = || keyring.saml_sp_keys()[0].fingerprint().unwrap();
+    let first = keyring.saml_keys().await.unwrap().remove(0);
+    assert!(matches!(keyring.activate_saml_key(false, start()).await, Err(SamlKeyError::NoNext)));
+    assert!(matches!(keyring.retire_saml_key(&first.kid, start()).await, Err(SamlKeyError::InUse(_))));
+    assert!(matches!(keyring.retire_saml_key("other", start()).await, Err(SamlKeyError::Unknown(_))));
+
+    keyring.next_saml_key(start()).await.unwrap();
+    assert!(matches!(keyring.next_saml_key(start()).await, Err(SamlKeyError::NextExists(_))));
+    assert_eq!((states().await, published()), (vec![State::Current, State::Next], vec![true, true]));
+    assert_eq!(signs(), first.fingerprint, "the next one does not sign");
+    assert!(matches!(keyring.activate_saml_key(false, start() + DAY / 2).await, Err(SamlKeyError::TooYoung(at)) if at == start()));
+    let day = start() + DAY;
+    let second = keyring.activate_saml_key(false, day).await.unwrap();
+    assert_eq!((states().await, published()), (vec![State::Current, State::Previous], vec![true, false]), "the old one decrypts only");
+    assert_ne!(signs(), first.fingerprint);
+    assert_eq!(Keyring::open(store, day).await.unwrap().saml_sp_keys().len(), 2);
+
+    keyring.retire_saml_key(&first.kid, day).await.unwrap();
+    assert_eq!((states().await, published()), (vec![State::Current, State::Retired], vec![true]));
+    keyring.maintain(day + 29 * DAY).await.unwrap();
+    assert_eq!(states().await.len(), 2);
+    keyring.maintain(day + 30 * DAY).await.unwrap();
+    let left = keyring.saml_keys().await.unwrap();
+    assert_eq!(left.iter().map(|key| key.kid.as_str()).collect::<Vec<_>>(), [second.as_str()]);
+    // In haste, when the private key got about.
+    keyring.next_saml_key(day + 31 * DAY).await.unwrap();
+    keyring.activate_saml_key(true, day + 31 * DAY).await.unwrap();
+    assert_eq!(published(), [true, false]);
+}

@@ -18,6 +18,7 @@ use crate::sign_in::BeginError;
 
 use super::access::AccessError;
 use super::choose::ChoiceError;
+use super::idp_initiated::TargetError;
 
 /// Why a sign-in, a consent or a sign-out does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +157,9 @@ pub enum LoginError {
     /// The sign-in did not begin.
     #[error(transparent)]
     Begin(#[from] BeginError),
+    /// A sign-in that began at the IdP.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// Signed in, without access.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -207,6 +211,7 @@ impl LoginError {
             Self::Random(error) => error.code(),
             Self::Begin(error) => error.code(),
             Self::Choice(error) => error.code(),
+            Self::Target(error) => error.code(),
             Self::Access(error) => error.code(),
         }
     }
@@ -223,6 +228,9 @@ impl LoginError {
             return format!("{self} {detail}");
         }
         if let Self::OpenId(error) = self {
+            return error.private();
+        }
+        if let Self::Target(error) = self {
             return error.private();
         }
         let mut text = self.to_string();
@@ -279,6 +287,7 @@ impl LoginError {
             Self::UserDisabled => (StatusCode::FORBIDDEN, "Your account is disabled", Mender::Administrator),
             Self::ConsentRefused => (StatusCode::OK, "You did not allow the access", Mender::Nobody),
             Self::Choice(error) => error.presentation(),
+            Self::Target(error) => error.presentation(),
             Self::Access(error) => error.presentation(),
             Self::Begin(BeginError::Quota) => (StatusCode::TOO_MANY_REQUESTS, "Too many sign-ins at once", Mender::Administrator),
             Self::Store(_) | Self::Audit(_) | Self::Random(_) | Self::Begin(BeginError::Store(_) | BeginError::Random(_)) => {

@@ -19,6 +19,7 @@ mod diagnosis;
 mod dispatch;
 mod error;
 mod forms;
+mod idp_initiated;
 mod idp_metadata;
 mod loops;
 mod oidc;

@@ -27,8 +27,8 @@ use super::diagnosis::Sent;
 use super::dispatch::Vehicle;
 use super::error::LoginError;
 use super::forms::{Form, with_cookie};
-use super::idp_metadata;
 use super::provision::{self, VerifiedIdentity};
+use super::{idp_initiated, idp_metadata};
 
 const SKEW: Duration = Duration::from_mins(1);
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
@@ -52,6 +52,7 @@ pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityPr
     let endpoint = metadata.sso_endpoint(preferred).ok_or_else(|| LoginError::NoSsoEndpoint(idp.id.to_string()))?;
     let mut request = AuthnRequest::new(app.random.bytes()?, app.clock.now(), endpoint.location.clone());
     request.force_authn = settings.force_authn || transaction.force_login();
+    request.provider_name.clone_from(&settings.provider_name);
     request.name_id_format.clone_from(&settings.name_id_format);
     request.requested_authn_context.clone_from(&settings.authn_context);
     let sp = service_provider(app, &idp.id)?;
@@ -130,6 +131,11 @@ pub(super) async fn finish(
         None if settings.allow_idp_initiated => None,
         None => return Err(LoginError::Unsolicited),
     };
+    // Before anything is used up: what is refused here can be tried again at the right place.
+    let next = match transaction {
+        Some(transaction) => transaction.hub(),
+        None => idp_initiated::target(settings, posted.relay_state)?.to_owned(),
+    };
     let now = app.clock.now();
     let (metadata, assertion) = verify(app, idp, settings, posted, request_id).await?;
     accept_once(app, &assertion, now).await?;
@@ -137,7 +143,6 @@ pub(super) async fn finish(
     require_name_id_format(settings, &assertion)?;
     let identity = identify(&idp.id, settings, &metadata, &assertion)?;
     let cookie = provision::sign_in(app, context, headers, transaction, identity).await?;
-    let next = transaction.map_or_else(|| "/".to_owned(), Transaction::hub);
     Ok(with_cookie(pages::continue_to(&next), cookie))
 }
 

@@ -25,6 +25,6 @@ pub(super) fn ours(app: &App, idp: Option<&str>) -> Result<Response, LoginError>
             return Err(LoginError::SamlMetadataAmbiguous(if addresses.is_empty() { "none".to_owned() } else { addresses.join(", ") }));
         }
     };
-    let xml = service_provider(app, id)?.metadata_xml();
+    let xml = service_provider(app, id)?.metadata_xml(app.clock.now())?;
     Ok(([(CONTENT_TYPE, "application/samlmetadata+xml"), (CACHE_CONTROL, "no-cache")], xml).into_response())
 }

@@ -38,6 +38,8 @@ async fn our_saml_metadata() {
         r#"entityID="https://mcp.example.com/saml/metadata""#,
         r#"Location="https://mcp.example.com/login/saml/corporate/acs""#,
         "X509Certificate",
+        "<ds:Signature ",
+        r#" validUntil="2036-01-01T00:00:00Z" cacheDuration="P1D""#,
     ] {
         assert!(page.html.contains(text), "{text}: {}", page.text());
     }

@@ -3,7 +3,7 @@
 use gateway::clock::Clock;
 use oauth::jwt::SigningKey;
 use saml::EntityId;
-use saml::idp::{Answer, AnswerAttribute, IdpKey, Signing, metadata_xml, parse_redirect_request};
+use saml::idp::{Answer, AnswerAttribute, Encryption, IdpKey, Signing, metadata_xml, parse_redirect_request};
 use url::Url;
 
 use crate::browser::{Browser, From, Page};
@@ -16,6 +16,8 @@ pub(crate) struct Portal {
     pub(crate) world: World,
     pub(crate) entity_id: EntityId,
     pub(crate) key: IdpKey,
+    /// Our certificate, as the portal has it: it encrypts to it, if it has one.
+    pub(crate) encrypts_to: Option<Vec<u8>>,
 }
 
 /// A new key with a certificate of these years.
@@ -40,7 +42,12 @@ impl Portal {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("portal.xml"), metadata(&entity_id, &key)).unwrap();
         let clock: Clock = noon();
-        Self { world: World::of(&plain_configuration(identity_providers), folder, clock, Vec::new()).await, entity_id, key }
+        Self {
+            world: World::of(&plain_configuration(identity_providers), folder, clock, Vec::new()).await,
+            entity_id,
+            key,
+            encrypts_to: None,
+        }
     }
 
     /// With `federation.pem` beside the metadata.
@@ -51,7 +58,12 @@ impl Portal {
         let body = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, federation.certificate_der().unwrap());
         let pem = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
         std::fs::write(folder.path().join("federation.pem"), pem).unwrap();
-        Self { world: World::of(&plain_configuration(identity_providers), folder, noon(), Vec::new()).await, entity_id, key }
+        Self {
+            world: World::of(&plain_configuration(identity_providers), folder, noon(), Vec::new()).await,
+            entity_id,
+            key,
+            encrypts_to: None,
+        }
     }
 
     /// Its metadata with this key.
@@ -83,7 +95,11 @@ impl Portal {
             session_index: "s1",
             random: self.world.app.random.bytes().unwrap(),
             signing: Signing::Assertion,
-            encryption: None,
+            encryption: self.encrypts_to.as_ref().map(|certificate_der| Encryption {
+                certificate_der,
+                key: self.world.app.random.bytes().unwrap(),
+                nonce: self.world.app.random.bytes().unwrap(),
+            }),
         };
         answer.to_form_field(&self.key).unwrap()
     }

@@ -132,3 +132,45 @@ async fn metadata_without_the_signature_that_is_asked_for_lets_nobody_in() {
         }
     }
 }
+
+/// The certificates of our published metadata: for signing, for encryption; its signature is checked with the first.
+async fn our_certificates(portal: &Portal) -> Vec<Vec<u8>> {
+    let xml = portal.world.browser().open("/saml/portal/metadata").await.html;
+    let decode = |text: &str| base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
+    let certificates = |usage: &str| {
+        let start = format!(r#"<md:KeyDescriptor use="{usage}">"#);
+        let descriptors = xml.split(&start).skip(1);
+        descriptors.map(|part| decode(part.split("X509Certificate>").nth(1).unwrap().trim_end_matches("</ds:"))).collect::<Vec<_>>()
+    };
+    let signing = certificates("signing");
+    assert_eq!(signing, certificates("encryption"));
+    let signer = saml::SigningCertificate::from_der(&signing[0]).unwrap().unwrap();
+    let judged = saml::IdpMetadata::parse_signed(xml.as_bytes(), None, &[signer], portal.world.clock.now());
+    assert_eq!(judged.unwrap_err().code(), "saml.metadata_no_identity_provider", "the signature was verified before");
+    signing
+}
+
+#[tokio::test]
+async fn our_key_is_exchanged_without_an_interruption() {
+    let mut portal = Portal::new(PROVIDERS).await;
+    let app = std::sync::Arc::clone(&portal.world.app);
+    let now = || app.clock.now();
+    let first = our_certificates(&portal).await;
+    portal.encrypts_to = Some(first[0].clone());
+    assert_eq!(outcome(&sign_in(&portal, "portal").await), Ok(()));
+    // The next key is published, and an identity provider that encrypts to it already is understood.
+    app.keys.next_saml_key(now()).await.unwrap();
+    let both = our_certificates(&portal).await;
+    assert_eq!((both.len(), &both[0]), (2, &first[0]));
+    portal.encrypts_to = Some(both[1].clone());
+    assert_eq!(outcome(&sign_in(&portal, "portal").await), Ok(()));
+    // It signs; an identity provider with old metadata still encrypts to the old key.
+    portal.world.wait(24 * 3600);
+    app.keys.activate_saml_key(false, now()).await.unwrap();
+    assert_eq!(our_certificates(&portal).await, [both[1].clone()]);
+    portal.encrypts_to = Some(first[0].clone());
+    assert_eq!(outcome(&sign_in(&portal, "portal").await), Ok(()));
+    let previous = app.keys.saml_keys().await.unwrap().remove(1);
+    app.keys.retire_saml_key(&previous.kid, now()).await.unwrap();
+    assert_eq!(outcome(&sign_in(&portal, "portal").await), Err("saml.decryption_failed".to_owned()));
+}

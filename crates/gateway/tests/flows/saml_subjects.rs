@@ -7,7 +7,7 @@ const EMAIL: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
 const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
-const PROVIDERS: &str = "  portal: { saml: { metadata_file: portal.xml, username_attribute: uid, allow_idp_initiated: true } }
+const PROVIDERS: &str = "  portal: { saml: { metadata_file: portal.xml, username_attribute: uid, allow_idp_initiated: true, idp_initiated_targets: [/, /ui/] } }
   strict: { saml: { metadata_file: portal.xml } }
   formatted: { saml: { metadata_file: portal.xml, name_id_format: 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent' } }";
 
@@ -66,7 +66,7 @@ async fn an_answer_that_nobody_asked_for() {
         ("portal", response("strict", None), "saml.destination_mismatch"),
     ];
     for (idp, response, code) in &cases {
-        for relay_state in ["", "https://evil.example/", "//evil.example"] {
+        for relay_state in ["", "/"] {
             let mut browser = portal.world.browser();
             let page = portal.post(&mut browser, idp, response, relay_state).await;
             assert_eq!(page.code().as_deref(), Some(*code), "{relay_state} {}", page.text());
@@ -74,12 +74,30 @@ async fn an_answer_that_nobody_asked_for() {
         }
     }
     let mut browser = portal.world.browser();
-    let page = portal.post(&mut browser, "portal", &once, "https://evil.example/").await;
-    assert_eq!(
-        (page.url.as_str(), page.html.contains("You are signed in")),
-        ("https://mcp.example.com/", true),
-        "RelayState leads nowhere"
-    );
+    // A RelayState outside of the list: refused before the assertion is used up.
+    let outside = [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil",
+        "/logout",
+        "/?x",
+        "/ ",
+        " /",
+        "/ui/people/../..",
+        "/UI/",
+        "javascript:alert(1)",
+    ];
+    for relay_state in outside {
+        let page = portal.post(&mut browser, "portal", &once, relay_state).await;
+        assert_eq!(page.code().as_deref(), Some("login.idp_initiated_target"), "{relay_state}");
+        assert!(!page.html.contains("evil"), "the page does not show where to: {}", page.html);
+        assert_eq!(browser.cookie("session"), None);
+    }
+    let reasons = portal.world.events(&["sign_in_refused"]);
+    let reason = reasons.iter().rev().find_map(|event| event["detail"]["reason"].as_str()).unwrap();
+    assert!(reason.contains("javascript:alert(1)") && reason.contains("/, /ui/"), "{reason}");
+    let page = portal.post(&mut browser, "portal", &once, "/").await;
+    assert_eq!((page.url.as_str(), page.html.contains("You are signed in")), ("https://mcp.example.com/", true));
     // Security.md K5: once, in whichever browser.
     let mut thief = portal.world.browser();
     let page = portal.post(&mut thief, "portal", &once, "").await;

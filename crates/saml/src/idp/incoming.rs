@@ -29,6 +29,8 @@ pub struct IncomingRequest {
     pub force_authn: bool,
     /// Whether the person must not be asked anything.
     pub is_passive: bool,
+    /// The service provider's name for people.
+    pub provider_name: Option<String>,
     /// The wanted NameID format.
     pub name_id_format: Option<String>,
     /// To be given back as it came.
@@ -93,6 +95,7 @@ fn read(xml: &[u8], sp: Option<&SigningCertificate>, relay_state: Option<String>
         destination: root.attribute("Destination").map(str::to_owned),
         force_authn: flag("ForceAuthn"),
         is_passive: flag("IsPassive"),
+        provider_name: root.attribute("ProviderName").map(str::to_owned),
         name_id_format: policy.and_then(|policy| policy.attribute("Format")).map(str::to_owned),
         relay_state,
     })

@@ -7,7 +7,7 @@ use saml::redirect::{Parameter, parse};
 use saml::{AuthnRequest, EntityId, IdpMetadata, Limits, RequestError, ServiceProvider, SigningCertificate};
 use url::Url;
 
-use crate::setup::{certificate_der, read, sp_key};
+use crate::setup::{certificate_der, key_der, read, sp_key};
 
 pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
@@ -25,6 +25,7 @@ fn sp() -> ServiceProvider {
 fn request(destination: &str) -> AuthnRequest {
     let mut request = AuthnRequest::new([0xab; 16], "2026-11-20T09:00:00Z".parse().unwrap(), Url::parse(destination).unwrap());
     request.force_authn = true;
+    request.provider_name = Some("Example & \"Sons\"".to_owned());
     request.name_id_format = Some("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent".to_owned());
     request.requested_authn_context = vec!["urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport".to_owned()];
     request
@@ -50,8 +51,41 @@ fn a_request_arrives_as_it_was_sent() {
         assert_eq!(received.acs_url.unwrap().as_str(), "https://gw.test/acs?x=1&y=2");
         assert_eq!(received.destination.as_deref(), Some(destination));
         assert!(received.force_authn && !received.is_passive);
+        assert_eq!(received.provider_name.as_deref(), Some("Example & \"Sons\""));
         assert!(parse_redirect_request(url.query().unwrap(), Some(&other)).is_err());
         assert!(parse_post_request(&form.saml_request, None, Some(&other)).is_err());
+    }
+}
+
+/// By the library alone, over the octets of the query, and by the signer of the tests over its own canonical form: a fault that
+/// our signing and our verifying share would show.
+#[test]
+fn signatures_of_requests_hold_for_somebody_else() {
+    let request = request("https://idp.test/sso?tenant=a%20b");
+    let url = request.redirect_url(&sp(), "state 1+2", true).unwrap();
+    let query = url.query().unwrap().strip_prefix("tenant=a%20b&").unwrap();
+    let (signed, signature) = query.split_once("&Signature=").unwrap();
+    let names: Vec<&str> = signed.split('&').map(|parameter| parameter.split_once('=').unwrap().0).collect();
+    assert_eq!(names, ["SAMLRequest", "RelayState", "SigAlg"], "the order of bindings 3.4.4.1");
+    let signature: String = url::form_urlencoded::parse(format!("x={signature}").as_bytes()).next().unwrap().1.into_owned();
+    let public = aws_lc_rs::signature::RsaKeyPair::from_pkcs8(&key_der("sp")).unwrap();
+    let public = aws_lc_rs::signature::KeyPair::public_key(&public).as_ref().to_vec();
+    let verify = |message: &[u8], signature: &[u8]| {
+        let key = aws_lc_rs::signature::UnparsedPublicKey::new(&aws_lc_rs::signature::RSA_PKCS1_2048_8192_SHA256, &public);
+        key.verify(message, signature).is_ok()
+    };
+    let signature = STANDARD.decode(signature).unwrap();
+    assert!(verify(signed.as_bytes(), &signature));
+    assert!(!verify(signed.replace("RelayState=state", "RelayState=stale").as_bytes(), &signature));
+
+    let form = request.post_form(&sp(), "", true).unwrap();
+    let xml = String::from_utf8(STANDARD.decode(form.saml_request).unwrap()).unwrap();
+    let ours = crate::setup::element_of(&xml, "ds:Signature");
+    let unsigned = xml.replace(&ours, &format!("{{SIG:{}}}", request.id));
+    let style = crate::signer::Style { key: crate::signer::Key::Rsa("sp"), ..crate::signer::Style::default() };
+    let theirs = crate::signer::sign(&unsigned, &request.id, &style);
+    for value in ["ds:DigestValue", "ds:SignatureValue"] {
+        assert_eq!(crate::setup::element_of(&xml, value), crate::setup::element_of(&theirs, value));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Metadata of identity providers (attack kind 16 among it), ours, and the keys in them.
 
 use jiff::Timestamp;
-use saml::{Binding, EntityId, IdpMetadata, KeyError, ServiceProvider, SpKey};
+use saml::{Binding, EntityId, IdpMetadata, KeyError, ServiceProvider, SigningCertificate, SpKey};
 use url::Url;
 
 use crate::setup::{Setup, certificate_der, element_of, key_der, read, sp_key};
@@ -292,8 +292,25 @@ fn our_metadata_names_our_addresses_and_keys() {
         slo_url,
         keys: vec![sp_key("sp"), sp_key("idp")],
     };
-    let xml = sp.metadata_xml();
+    let xml = sp.metadata_xml(now()).unwrap();
     let document = uppsala::parse(&xml).unwrap();
+    // Signed by the first key, as an identity provider checks it; only the first signs.
+    let as_idp = xml.replace("SPSSODescriptor", "IDPSSODescriptor");
+    let signer = |name: &str| SigningCertificate::from_der(&certificate_der(name)).unwrap().unwrap();
+    let judged = |xml: &str, name: &str| {
+        IdpMetadata::parse_signed(xml.as_bytes(), None, &[signer(name)], now()).map(|_| ()).map_err(|error| error.code())
+    };
+    assert_eq!(judged(&xml, "sp"), Err("saml.metadata_no_identity_provider"), "the signature was verified before");
+    assert_eq!(judged(&xml, "idp"), Err("saml.metadata_signature_invalid"));
+    assert_eq!(judged(&as_idp, "sp"), Err("saml.metadata_changed"));
+    let end = signer("sp").not_after().unwrap();
+    assert!(xml.contains(&format!(r#" validUntil="{end}" cacheDuration="P1D""#)), "{xml}");
+    assert_eq!(xml, sp.metadata_xml(now()).unwrap(), "the same each time");
+    assert!(!sp.metadata_xml(end).unwrap().contains("validUntil"), "an ended certificate does not make all of it worthless");
+    let keyless = ServiceProvider { keys: vec![sp_key("sp").decrypting_only()], ..sp.clone() };
+    assert_eq!(keyless.metadata_xml(now()), Err(saml::RequestError::NoKey));
+    let previous = ServiceProvider { keys: vec![sp_key("idp"), sp_key("sp").decrypting_only()], ..sp.clone() };
+    assert_eq!(previous.metadata_xml(now()).unwrap().matches("<md:KeyDescriptor").count(), 2, "a previous key is published no more");
     let count = |name| document.get_elements_by_tag_name(name).len();
     assert_eq!((count("KeyDescriptor"), count("AssertionConsumerService"), count("SingleLogoutService")), (4, 1, 2));
     assert!(xml.contains(r#"entityID="https://gw.test/saml/metadata""#));

@@ -73,6 +73,9 @@ pub(in super::super) struct FileSaml {
     pub(in super::super) sign_requests: bool,
     /// How AuthnRequests travel.
     pub(in super::super) request_binding: FileBinding,
+    /// Our name for people, which the IdP may show while they sign in (`ProviderName`).
+    #[schemars(extend("examples" = ["Example AG tools"]))]
+    pub(in super::super) provider_name: Option<String>,
     /// Ask the IdP to authenticate the person again even if it has a session; refuse an answer that rests on an older sign-in.
     pub(in super::super) force_authn: bool,
     /// The NameID format to ask for; an answer in another one is refused. Without it, the IdP chooses.
@@ -84,6 +87,8 @@ pub(in super::super) struct FileSaml {
     pub(in super::super) expired_certificates: FileExpired,
     /// Accept a sign-in that begins at the IdP. Such a sign-in cannot be tied to the browser that asked for it; leave it off unless you need it.
     pub(in super::super) allow_idp_initiated: bool,
+    /// Where such a sign-in may lead: the values of RelayState that are accepted, each a path of this site. Without a RelayState it leads to `/`.
+    pub(in super::super) idp_initiated_targets: Vec<String>,
 }
 
 impl Default for FileSaml {
@@ -100,10 +105,12 @@ impl Default for FileSaml {
             expired_certificates: FileExpired::Warn,
             sign_requests: true,
             request_binding: FileBinding::Redirect,
+            provider_name: None,
             force_authn: false,
             name_id_format: None,
             authn_context: Vec::new(),
             allow_idp_initiated: false,
+            idp_initiated_targets: vec!["/".to_owned()],
         }
     }
 }

@@ -103,6 +103,13 @@ impl Resolver<'_> {
         let signers_path = path::key(at, "metadata_signing_certificate");
         // An unreadable file must not read as "no signature needed": that it was asked for is kept.
         let metadata_signers = file.metadata_signing_certificate.map(|text| self.metadata_signers(&signers_path, &text));
+        let targets_path = path::key(at, "idp_initiated_targets");
+        for (number, target) in file.idp_initiated_targets.iter().enumerate() {
+            self.path_of_ours(&path::index(&targets_path, number), target);
+        }
+        if let Some(name) = &file.provider_name {
+            self.not_empty(&path::key(at, "provider_name"), name);
+        }
         Some(SamlIdp {
             metadata: metadata?,
             metadata_signers,
@@ -116,6 +123,7 @@ impl Resolver<'_> {
                 FileBinding::Redirect => RequestBinding::Redirect,
                 FileBinding::Post => RequestBinding::Post,
             },
+            provider_name: file.provider_name,
             force_authn: file.force_authn,
             name_id_format: file.name_id_format,
             authn_context: file.authn_context,
@@ -124,7 +132,19 @@ impl Resolver<'_> {
                 FileExpired::Refuse => ExpiredCertificates::Refuse,
             },
             allow_idp_initiated: file.allow_idp_initiated,
+            idp_initiated_targets: file.idp_initiated_targets,
         })
+    }
+
+    /// A path that no browser takes for another site. 80 bytes are what a RelayState may have (SAML bindings 3.5.3).
+    fn path_of_ours(&mut self, at: &str, text: &str) {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~');
+        if !text.starts_with('/') || text.starts_with("//") || text.contains("..") || text.len() > 80 || !text.bytes().all(plain) {
+            self.invalid(
+                at,
+                "not a path of this site such as /ui/: letters, digits, / - _ . ~, at most 80 characters, beginning with one /",
+            );
+        }
     }
 
     fn metadata_signers(&mut self, at: &str, text: &str) -> MetadataSigners {

@@ -99,6 +99,8 @@ pub struct SamlIdp {
     pub sign_requests: bool,
     /// The binding of the AuthnRequest.
     pub request_binding: RequestBinding,
+    /// `ProviderName` of the AuthnRequest.
+    pub provider_name: Option<String>,
     /// Ask the IdP to authenticate again even if it has a session.
     pub force_authn: bool,
     /// The `NameIDPolicy` format to ask for; `None`: the IdP chooses.
@@ -109,6 +111,8 @@ pub struct SamlIdp {
     pub expired_certificates: ExpiredCertificates,
     /// Accept a response that no request of ours asked for.
     pub allow_idp_initiated: bool,
+    /// The values of RelayState that such a response may have: paths of ours.
+    pub idp_initiated_targets: Vec<String>,
 }
 
 /// An OpenID provider.
