@@ -200,8 +200,8 @@ async fn the_saml_key_is_exchanged_step_by_step() {
     let states =
         |answer: &Value| answer["keys"].as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     let kid = |answer: &Value, place: usize| answer["keys"][place]["kid"].as_str().unwrap().to_owned();
-    let (status, list) = world.send("GET", "/saml/keys", "").await;
-    assert_eq!((status, states(&list)), (200, vec!["current".to_owned()]));
+    let (got, list) = world.send("GET", "/saml/keys", "").await;
+    assert_eq!((got, states(&list)), (200, vec!["current".to_owned()]));
     assert!(!list.to_string().contains("pkcs8"), "{list}");
     let old = kid(&list, 0);
     let refusals = [
@@ -210,15 +210,15 @@ async fn the_saml_key_is_exchanged_step_by_step() {
         ("/saml/keys/retire", json!({ "kid": "other" }), 404, "admin.saml_key_unknown"),
         ("/saml/keys/retire", json!({}), 400, "admin.request_malformed"),
     ];
-    for (path, body, status, code) in refusals {
+    for (path, body, wanted, code) in refusals {
         let (got, answer) = world.send("POST", path, &body.to_string()).await;
-        assert_eq!((got, answer["code"].as_str()), (status, Some(code)), "{path} {answer}");
+        assert_eq!((got, answer["code"].as_str()), (wanted, Some(code)), "{path} {answer}");
     }
     let (_, list) = world.send("POST", "/saml/keys/next", "").await;
     assert_eq!(states(&list), ["current", "next"]);
     for (path, code) in [("/saml/keys/next", "admin.saml_key_next_exists"), ("/saml/keys/activate", "admin.saml_key_too_young")] {
-        let (status, answer) = world.send("POST", path, "{}").await;
-        assert_eq!((status, answer["code"].as_str()), (409, Some(code)));
+        let (got, answer) = world.send("POST", path, "{}").await;
+        assert_eq!((got, answer["code"].as_str()), (409, Some(code)));
     }
     let next = kid(&list, 1);
     let (_, list) = world.send("POST", "/saml/keys/activate", r#"{"force":true}"#).await;

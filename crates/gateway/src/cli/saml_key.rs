@@ -48,13 +48,13 @@ pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::List(args) => print(args, Method::GET, "/saml/keys", None),
         Command::Next(args) => print(args, Method::POST, "/saml/keys/next", None),
-        Command::Activate { args, force } => print(args, Method::POST, "/saml/keys/activate", Some(json!({ "force": force }))),
-        Command::Retire { args, kid } => print(args, Method::POST, "/saml/keys/retire", Some(json!({ "kid": kid }))),
+        Command::Activate { args, force } => print(args, Method::POST, "/saml/keys/activate", Some(&json!({ "force": force }))),
+        Command::Retire { args, kid } => print(args, Method::POST, "/saml/keys/retire", Some(&json!({ "kid": kid }))),
     }
 }
 
-fn print(args: &Args, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<ExitCode> {
-    let answer = args.target.call(method, path, body.as_ref())?;
+fn print(args: &Args, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<ExitCode> {
+    let answer = args.target.call(method, path, body)?;
     if args.json {
         println!("{answer:#}");
         return Ok(ExitCode::SUCCESS);
