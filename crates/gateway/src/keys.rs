@@ -1,6 +1,7 @@
 //! The keys that Doorward makes for itself: made at the first start, sealed in the store, rotated with overlap.
 //!
-//! Three purposes: access tokens (ES256), identity tokens for upstreams (ES256), and the SAML service provider
+//! Purposes: access tokens (ES256), identity tokens for upstreams (ES256), assertions for OpenID providers that want them
+//! (ES256 or RS256), and the SAML service provider
 //! (RSA 2048 with a self-signed certificate). [`Keyring::open`] makes what is missing, [`Keyring::maintain`] rotates.
 //!
 //! The life of a token key: published a day before it signs, so that every reader of the key set knows it by then;
@@ -38,6 +39,10 @@ pub enum KeyUse {
     AccessToken,
     /// The identity of the caller for upstreams; published at `/.well-known/doorward/jwks.json`.
     UpstreamIdentity,
+    /// Who Doorward is, for OpenID providers (ES256); published at `/login/oidc/{idp}/jwks.json`. Made when it is first needed.
+    ClientAssertion,
+    /// The same for providers that know RS256 only.
+    ClientAssertionRsa,
 }
 
 impl KeyUse {
@@ -45,6 +50,8 @@ impl KeyUse {
         match self {
             Self::AccessToken => "access_token",
             Self::UpstreamIdentity => "upstream_identity",
+            Self::ClientAssertion => "client_assertion",
+            Self::ClientAssertionRsa => "client_assertion_rsa",
         }
     }
 }
@@ -89,6 +96,8 @@ pub struct Keyring {
 struct Rings {
     access_token: Ring,
     upstream_identity: Ring,
+    client_assertion: Ring,
+    client_assertion_rsa: Ring,
     saml_sp: Vec<SpKey>,
 }
 
@@ -126,6 +135,11 @@ impl Keyring {
         for usage in [KeyUse::AccessToken, KeyUse::UpstreamIdentity] {
             rotate(&self.store, usage, now).await?;
         }
+        for usage in [KeyUse::ClientAssertion, KeyUse::ClientAssertionRsa] {
+            if !self.store.signing_keys(usage.purpose()).await?.is_empty() {
+                rotate(&self.store, usage, now).await?;
+            }
+        }
         saml::forget(&self.store, now).await?;
         self.read_again().await
     }
@@ -133,6 +147,15 @@ impl Keyring {
     async fn read_again(&self) -> Result<(), KeyringError> {
         self.rings.store(Arc::new(Rings::load(&self.store).await?));
         Ok(())
+    }
+
+    /// The key that signs assertions of `usage` at `now`; the first one is made now if there is none.
+    pub async fn client_assertion_key(&self, usage: KeyUse, now: Timestamp) -> Result<Arc<SigningKey>, KeyringError> {
+        if self.rings.load().ring(usage).keys.is_empty() {
+            insert(&self.store, usage, now, now, true).await?;
+            self.read_again().await?;
+        }
+        self.signing_key(usage, now)
     }
 
     /// The key that signs access tokens at `now`.
@@ -191,6 +214,8 @@ impl Rings {
         Ok(Self {
             access_token: Ring::load(store, KeyUse::AccessToken).await?,
             upstream_identity: Ring::load(store, KeyUse::UpstreamIdentity).await?,
+            client_assertion: Ring::load(store, KeyUse::ClientAssertion).await?,
+            client_assertion_rsa: Ring::load(store, KeyUse::ClientAssertionRsa).await?,
             saml_sp: saml::load(store).await?,
         })
     }
@@ -199,6 +224,8 @@ impl Rings {
         match usage {
             KeyUse::AccessToken => &self.access_token,
             KeyUse::UpstreamIdentity => &self.upstream_identity,
+            KeyUse::ClientAssertion => &self.client_assertion,
+            KeyUse::ClientAssertionRsa => &self.client_assertion_rsa,
         }
     }
 }
@@ -244,7 +271,7 @@ async fn rotate(store: &Store, usage: KeyUse, now: Timestamp) -> Result<(), Keyr
 }
 
 async fn insert(store: &Store, usage: KeyUse, now: Timestamp, active_from: Timestamp, first: bool) -> Result<(), KeyringError> {
-    let pkcs8 = SigningKey::generate_pkcs8()?;
+    let pkcs8 = if usage == KeyUse::ClientAssertionRsa { SigningKey::generate_rsa_pkcs8()? } else { SigningKey::generate_pkcs8()? };
     let key = SigningKey::from_pkcs8(pkcs8.expose())?;
     let new = NewSigningKey { purpose: usage.purpose(), kid: key.kid(), pkcs8: &pkcs8, certificate: None, active_from };
     if first {

@@ -25,6 +25,7 @@ pub fn router(app: SharedApp) -> Router {
         .route("/login/idp", get(login::hub).post(login::choose_idp))
         .route("/login/saml/{idp}/acs", post(login::saml_acs))
         .route("/login/oidc/{idp}/callback", get(login::oidc_callback))
+        .route("/login/oidc/{idp}/jwks.json", get(login::oidc_own_keys))
         .route("/logout", get(login::ask_sign_out).post(login::sign_out))
         .route("/saml/metadata", get(login::sp_metadata))
         .route("/saml/{idp}/metadata", get(login::sp_metadata_for))

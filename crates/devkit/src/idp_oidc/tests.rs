@@ -8,6 +8,7 @@ use axum::http::{Request, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use oauth::client::authentication::ClientAuth;
 use oauth::client::discovery::{IssuerUrl, ProviderMetadata};
 use oauth::client::id_token::{self, Expected, IdTokenClaims};
 use oauth::client::token::{TokenError, parse_token_response};
@@ -127,18 +128,20 @@ async fn verified(idp: &Idp) -> (IdTokenClaims, oauth::Secret<String>) {
     assert!(metadata.iss_in_response);
     let keys = JwkSet::parse(&body(idp.get(metadata.jwks_uri.path()).await).await).unwrap();
     let (status, answer) = idp.exchange(&idp.code().await, &[]).await;
-    let tokens = parse_token_response(status, &answer).unwrap();
+    let tokens = parse_token_response(status, &answer, ClientAuth::SecretBasic).unwrap();
     let expected = Expected {
-        issuer: &issuer,
+        issuers: &metadata.token_issuers,
         client_id: "doorward",
-        nonce: "n-1",
+        nonce: id_token::Nonce::Required("n-1"),
+        subject: None,
         algorithms: &[Alg::Es256],
         max_age: Some(60),
+        acr_values: &[],
         access_token: Some(&tokens.access_token),
         now: Timestamp::from_second(NOW).unwrap(),
         leeway: Duration::ZERO,
     };
-    (id_token::check(tokens.id_token.expose(), &expected, &keys).unwrap(), tokens.access_token)
+    (id_token::check(tokens.required_id_token().unwrap().expose(), &expected, &keys).unwrap(), tokens.access_token)
 }
 
 #[tokio::test]
@@ -198,7 +201,7 @@ async fn a_code_works_once_in_time_and_for_its_holder() {
         idp.clock.fetch_add(later, Ordering::SeqCst);
         let (status, answer) = idp.exchange(&code, changes).await;
         assert!(
-            matches!(parse_token_response(status, &answer), Err(TokenError::Refused { error, .. }) if error == "invalid_grant"),
+            matches!(parse_token_response(status, &answer, ClientAuth::SecretBasic), Err(TokenError::Refused { error, .. }) if error == "invalid_grant"),
             "{changes:?}"
         );
     }

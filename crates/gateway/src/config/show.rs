@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use oauth::client::authentication::ClientAuth;
 use oauth::redirect::RedirectUri;
 use oauth::scope::Scope;
 use saml::EntityId;
@@ -128,6 +129,13 @@ fn show_oidc(oidc: &OidcIdp) -> Value {
         "issuer": oidc.issuer.as_str(),
         "client_id": oidc.client_id,
         "client_secret": oidc.client_secret.as_ref().map(|_| HIDDEN),
+        "client_auth": oidc.client_auth.map(ClientAuth::name),
+        "tenants": oidc.tenants,
+        "acr_values": oidc.acr_values,
+        "prompt": oidc.prompt,
+        "max_age": oidc.max_age.map(show_duration),
+        "domain_hint": oidc.domain_hint,
+        "subject_claim": oidc.subject_claim,
         "scopes": oidc.scopes,
         "groups_claim": oidc.groups_claim,
         "username_claim": oidc.username_claim,

@@ -150,6 +150,19 @@ pub async fn oidc_callback(
     recorded(&app, &context, Some(&idp), outcome).await
 }
 
+/// `GET /login/oidc/{idp}/jwks.json`
+pub async fn oidc_own_keys(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    Path(idp): Path<String>,
+) -> Response {
+    let outcome = match find_idp(&app, &idp) {
+        Ok(idp) => oidc::own_keys(&app, &idp).await,
+        Err(error) => Err(error),
+    };
+    page(&context, outcome)
+}
+
 /// `GET /logout`
 pub async fn ask_sign_out(Shared(app): Shared<SharedApp>, Extension(context): Extension<RequestContext>, headers: HeaderMap) -> Response {
     page(&context, signout::ask(&app, &headers).await)

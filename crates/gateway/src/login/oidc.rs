@@ -3,22 +3,21 @@
 //! Every check on the IdP's documents and tokens is in `oauth::client`, the network and the caches are in [`crate::openid`];
 //! here is the stored half of the exchange (state, nonce, PKCE verifier). Mirror of [`super::saml`].
 
-use std::time::Duration;
-
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use jiff::Timestamp;
 use oauth::Secret;
 use oauth::client::authorize::{AuthenticationRequest, Callback, authorization_url};
-use oauth::client::id_token::Expected;
-use oauth::client::token::CodeExchange;
+use oauth::client::id_token::{Expected, Nonce};
+use oauth::client::token::Exchange;
 use oauth::pkce::{self, CodeChallenge};
 use serde_json::Value;
 use store::{IdpSession, SignInProtocol, SignInState, Stage};
 
 use crate::app::App;
 use crate::config::{IdentityProvider, OidcIdp, Protocol};
-use crate::openid;
+use crate::openid::{self, OpenIdError};
 use crate::request_id::RequestContext;
 
 use super::browser::Transaction;
@@ -28,15 +27,16 @@ use super::error::LoginError;
 use super::forms::{see_other, with_cookie};
 use super::provision::{self, VerifiedIdentity};
 
-const LEEWAY: Duration = Duration::from_mins(1);
-
 /// Sends the browser to the IdP, with `state`, `nonce` and PKCE kept in the stored stage.
 pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityProvider, settings: &OidcIdp) -> Result<Vehicle, LoginError> {
-    let metadata = openid::metadata(app, &settings.issuer).await?;
+    let metadata = openid::metadata(app, settings).await?;
     // The state begins with the request's id: the callback finds the stored request, and the browser's cookie, by it.
     let state = format!("{}.{}", transaction.request.id, app.random.token()?.expose());
     let nonce = app.random.token()?;
     let pkce_verifier = pkce::verifier(app.random.bytes()?);
+    let (fresh, max_age) = (wants_fresh(transaction, settings), settings.max_age.map(|age| age.as_secs()));
+    // `max_age` alone is passed over by some providers, `prompt` alone leaves no trace in the answer.
+    let prompt = if transaction.force_login() { Some("login".to_owned()) } else { settings.prompt.clone() };
     let url = authorization_url(
         &metadata,
         &AuthenticationRequest {
@@ -46,9 +46,11 @@ pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityPr
             state: &state,
             nonce: nonce.expose(),
             code_challenge: &CodeChallenge::of_verifier(pkce_verifier.expose())?,
-            max_age: transaction.force_login().then_some(0),
-            acr_values: &[],
+            max_age: if fresh { Some(0) } else { max_age },
+            acr_values: &settings.acr_values,
+            prompt: prompt.as_deref(),
             login_hint: transaction.login_hint_for(idp),
+            domain_hint: settings.domain_hint.as_deref(),
         },
     );
     let protocol = SignInProtocol::Oidc { state_hash: store::sha256(state.as_bytes()), nonce, pkce_verifier };
@@ -77,30 +79,32 @@ pub(super) async fn finish(
         Stage::Consent | Stage::ChooseIdp | Stage::Denied { .. } => return Err(LoginError::OutOfStep),
     };
     let (nonce, pkce_verifier) = expected_answer(leg, idp, callback)?;
-    let metadata = openid::metadata(app, &settings.issuer).await?;
+    let metadata = openid::metadata(app, settings).await?;
     let code = callback.code(&settings.issuer, metadata.iss_in_response)?;
 
-    let exchange = CodeExchange {
-        code,
-        redirect_uri: &callback_url(app, idp),
-        pkce_verifier: pkce_verifier.expose(),
-        client_id: &settings.client_id,
-        client_secret: settings.client_secret.as_ref(),
+    let exchange = Exchange::Code { code, redirect_uri: &callback_url(app, idp), pkce_verifier: pkce_verifier.expose() };
+    let tokens = openid::exchange(app, settings, &metadata, exchange).await?;
+    let id_token = tokens.required_id_token().map_err(OpenIdError::from)?;
+    let now = app.clock.now();
+    let max_age = if wants_fresh(transaction, settings) {
+        Some(seconds_since(transaction.request.created_at, now))
+    } else {
+        settings.max_age.map(|age| age.as_secs())
     };
-    let tokens = openid::redeem(app, &metadata, &exchange).await?;
-    let max_age = transaction.force_login().then(|| seconds_since(transaction.request.created_at, app.clock.now()));
     let expected = Expected {
-        issuer: &settings.issuer,
+        issuers: &metadata.token_issuers,
         client_id: &settings.client_id,
-        nonce: nonce.expose(),
+        nonce: Nonce::Required(nonce.expose()),
+        subject: None,
         algorithms: &metadata.id_token_algorithms,
         max_age,
+        acr_values: &settings.acr_values,
         access_token: Some(&tokens.access_token),
-        now: app.clock.now(),
-        leeway: LEEWAY,
+        now,
+        leeway: openid::LEEWAY,
     };
-    let id_token = openid::check_id_token(app, &metadata, &tokens, &expected).await?;
-    let person = openid::identify(app, settings, &metadata, &tokens, id_token).await?;
+    let claims = openid::check_id_token(app, &metadata, id_token, &expected).await?;
+    let person = openid::identify(app, settings, &metadata, &tokens.access_token, claims).await?;
     let identity = VerifiedIdentity {
         idp: idp.id.clone(),
         issuer: person.issuer,
@@ -112,7 +116,12 @@ pub(super) async fn finish(
         authn_instant: person.auth_time.unwrap_or_else(|| app.clock.now()),
         must_be_fresh: false,
         acr: person.acr,
-        idp_session: IdpSession { sid: person.sid, id_token_hint: Some(tokens.id_token.expose().clone()), ..IdpSession::default() },
+        idp_session: IdpSession {
+            subject: Some(person.sub),
+            sid: person.sid,
+            id_token_hint: Some(id_token.expose().clone()),
+            ..IdpSession::default()
+        },
         ends_at: None,
         sent: person.claims.into_iter().map(sent).collect(),
     };
@@ -153,6 +162,20 @@ fn sent((name, value): (String, Value)) -> Sent {
     Sent { name, friendly_name: None, values }
 }
 
+/// Whether the person must prove anew who they are.
+fn wants_fresh(transaction: &Transaction, settings: &OidcIdp) -> bool {
+    transaction.force_login() || settings.prompt.as_deref().is_some_and(|prompt| prompt.split(' ').any(|word| word == "login"))
+}
+
 fn seconds_since(earlier: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(now.as_second().saturating_sub(earlier.as_second())).unwrap_or_default()
+}
+
+/// `GET /login/oidc/{idp}/jwks.json`: the public keys of our client assertions, for the provider. The same for every provider:
+/// an assertion names the one endpoint that it is for.
+pub(super) async fn own_keys(app: &App, idp: &IdentityProvider) -> Result<Response, LoginError> {
+    let Protocol::Oidc(_) = &idp.protocol else { return Err(LoginError::IdpUnknown(idp.id.to_string())) };
+    let document = openid::own_keys(app).await?;
+    let headers = [(CONTENT_TYPE, "application/jwk-set+json"), (CACHE_CONTROL, "public, max-age=300")];
+    Ok((headers, document).into_response())
 }

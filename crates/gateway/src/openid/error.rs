@@ -1,5 +1,6 @@
 //! Why an OpenID provider gave nothing that can be used.
 
+use oauth::client::authentication::ClientAuthError;
 use oauth::client::discovery::DiscoveryError;
 use oauth::client::groups::GroupsError;
 use oauth::client::id_token::IdTokenError;
@@ -8,7 +9,9 @@ use oauth::client::userinfo::UserinfoError;
 use oauth::jwks::JwksError;
 
 use crate::cached::Explain;
+use crate::keys::KeyringError;
 use crate::outbound::OutboundError;
+use crate::random::RandomError;
 
 /// Why the provider is not believed, or could not be asked. The texts may be shown to the person.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +25,18 @@ pub enum OpenIdError {
     /// The token endpoint.
     #[error("The identity provider did not give tokens: {0}.")]
     Token(#[from] TokenError),
+    /// We cannot prove who we are.
+    #[error("Doorward cannot prove to the identity provider who it is: {0}.")]
+    ClientAuth(#[from] ClientAuthError),
+    /// The key that would prove it.
+    #[error("Doorward has no key to prove to the identity provider who it is.")]
+    Keys(#[from] KeyringError),
+    /// Randomness.
+    #[error("Doorward cannot make random numbers at the moment.")]
+    Random(#[from] RandomError),
+    /// The claim that names the person is not there.
+    #[error("The identity provider's statement about you has no usable `{0}`, the claim that names you here.")]
+    SubjectClaimMissing(String),
     /// The ID token.
     #[error("The identity provider's statement about you was refused: {0}.")]
     IdToken(#[from] IdTokenError),
@@ -73,6 +88,10 @@ impl OpenIdError {
             Self::Discovery(error) => error.code(),
             Self::Jwks(error) => error.code(),
             Self::Token(error) => error.code(),
+            Self::ClientAuth(error) => error.code(),
+            Self::Keys(error) => error.code(),
+            Self::Random(error) => error.code(),
+            Self::SubjectClaimMissing(_) => "oidc.subject_claim_missing",
             Self::IdToken(error) => error.code(),
             Self::Userinfo(error) => error.code(),
             Self::Groups(error) => error.code(),
@@ -86,10 +105,20 @@ impl OpenIdError {
     /// What kind of failure it is.
     pub(crate) fn fault(&self) -> Fault {
         match self {
-            Self::Token(_) | Self::IdToken(_) | Self::Userinfo(_) | Self::Groups(_) | Self::TokenUnsendable => Fault::Refused,
+            Self::SubjectClaimMissing(_)
+            | Self::Token(_)
+            | Self::IdToken(_)
+            | Self::Userinfo(_)
+            | Self::Groups(_)
+            | Self::TokenUnsendable => Fault::Refused,
             Self::UnexpectedStatus { .. } | Self::Unavailable { .. } | Self::Outbound(_) => Fault::Down,
-            Self::Discovery(_) | Self::Jwks(_) => Fault::Setup,
+            Self::ClientAuth(_) | Self::Keys(_) | Self::Random(_) | Self::Discovery(_) | Self::Jwks(_) => Fault::Setup,
         }
+    }
+
+    /// Whether the provider told us of another person than the one who signs in.
+    pub(crate) fn is_about_somebody_else(&self) -> bool {
+        matches!(self, Self::Userinfo(UserinfoError::SubjectMismatch { .. }))
     }
 
     /// What only the log and the audit trail are told.
@@ -97,12 +126,16 @@ impl OpenIdError {
         match self {
             Self::Unavailable { detail, .. } => format!("{self} {detail}"),
             Self::Outbound(error) => format!("{self} {error}"),
+            Self::Keys(error) => format!("{self} {error}"),
             Self::Discovery(_)
             | Self::Jwks(_)
             | Self::Token(_)
             | Self::IdToken(_)
             | Self::Userinfo(_)
             | Self::Groups(_)
+            | Self::ClientAuth(_)
+            | Self::Random(_)
+            | Self::SubjectClaimMissing(_)
             | Self::UnexpectedStatus { .. }
             | Self::TokenUnsendable => self.to_string(),
         }
@@ -112,7 +145,13 @@ impl OpenIdError {
     pub(crate) fn exact_value(&self) -> Option<String> {
         match self {
             Self::Token(TokenError::Refused { error, .. }) => Some(error.clone()),
-            Self::Token(TokenError::Malformed { .. } | TokenError::NoIdToken)
+            Self::SubjectClaimMissing(claim) => Some(claim.clone()),
+            Self::Token(TokenError::ClientRefused { method, .. }) => Some(method.name().to_owned()),
+            Self::IdToken(IdTokenError::AcrMismatch { received, .. } | IdTokenError::TenantRefused { received }) => received.clone(),
+            Self::ClientAuth(_)
+            | Self::Keys(_)
+            | Self::Random(_)
+            | Self::Token(TokenError::Malformed { .. } | TokenError::NoIdToken)
             | Self::Discovery(_)
             | Self::Jwks(_)
             | Self::IdToken(_)

@@ -7,7 +7,6 @@ use oauth::Secret;
 use oauth::client::discovery::ProviderMetadata;
 use oauth::client::groups::groups;
 use oauth::client::id_token::IdTokenClaims;
-use oauth::client::token::TokenResponse;
 use oauth::client::userinfo::parse_userinfo;
 use serde_json::{Map, Value};
 
@@ -21,8 +20,10 @@ use crate::outbound::FetchRequest;
 pub(crate) struct Identified {
     /// The issuer.
     pub(crate) issuer: String,
-    /// `sub`: with the issuer, the person's key.
+    /// The person's key, with the issuer: `sub`, or the configured claim.
     pub(crate) subject: String,
+    /// `sub`, which the provider's other tokens name.
+    pub(crate) sub: String,
     /// The name people type.
     pub(crate) username: Option<String>,
     /// E-mail address.
@@ -41,27 +42,41 @@ pub(crate) struct Identified {
     pub(crate) claims: Map<String, Value>,
 }
 
-/// The ID token's claims, completed by userinfo where they say nothing about groups.
+/// The ID token's claims, completed by userinfo where they lack groups or names.
 pub(crate) async fn identify(
     app: &App,
     settings: &OidcIdp,
     metadata: &ProviderMetadata,
-    tokens: &TokenResponse,
+    access_token: &Secret<String>,
     id_token: IdTokenClaims,
 ) -> Result<Identified, OpenIdError> {
+    let key = subject(settings, &id_token)?;
     let mut claims = id_token.claims;
     let mut found = groups(&claims, &settings.groups_claim)?;
-    if found.is_none()
+    let names = [&settings.username_claim, &settings.email_claim, &settings.name_claim];
+    let lacks_names = names.into_iter().any(|claim| !claims.contains_key(claim));
+    if (found.is_none() || lacks_names)
         && let Some(endpoint) = &metadata.userinfo_endpoint
     {
-        let more = userinfo(app, endpoint.clone(), &tokens.access_token, &id_token.subject).await?;
-        found = groups(&more, &settings.groups_claim)?;
-        complete(&mut claims, more);
+        match userinfo(app, endpoint.clone(), access_token, &id_token.subject).await {
+            Ok(more) => {
+                if found.is_none() {
+                    found = groups(&more, &settings.groups_claim)?;
+                }
+                complete(&mut claims, more);
+            }
+            // A name that is missing opens nothing. Groups that cannot be asked for, or an answer about somebody else, refuse.
+            Err(error) if found.is_some() && !error.is_about_somebody_else() => {
+                tracing::warn!(code = error.code(), reason = error.private(), issuer = metadata.issuer.as_str(), "userinfo gave no names");
+            }
+            Err(error) => return Err(error),
+        }
     }
     let text = |claim: &str| text(&claims, claim);
     Ok(Identified {
-        issuer: settings.issuer.to_string(),
-        subject: id_token.subject,
+        issuer: id_token.issuer,
+        subject: key,
+        sub: id_token.subject,
         username: text(&settings.username_claim),
         email: text(&settings.email_claim),
         display_name: text(&settings.name_claim),
@@ -71,6 +86,13 @@ pub(crate) async fn identify(
         sid: id_token.sid,
         claims,
     })
+}
+
+/// What names the person for good. Only the signed token is asked, and no other claim takes the place of one that is missing.
+fn subject(settings: &OidcIdp, id_token: &IdTokenClaims) -> Result<String, OpenIdError> {
+    let value = id_token.claims.get(&settings.subject_claim).and_then(Value::as_str);
+    let usable = |value: &&str| !value.is_empty() && value.len() <= 255 && !value.chars().any(char::is_control);
+    value.filter(usable).map(str::to_owned).ok_or_else(|| OpenIdError::SubjectClaimMissing(settings.subject_claim.clone()))
 }
 
 async fn userinfo(app: &App, endpoint: url::Url, access_token: &Secret<String>, subject: &str) -> Result<Map<String, Value>, OpenIdError> {

@@ -8,9 +8,14 @@ mod error;
 mod identify;
 mod token;
 
+use std::time::Duration;
+
+/// How far a provider's clock may be off.
+pub(crate) const LEEWAY: Duration = Duration::from_mins(1);
+
 pub use documents::Providers;
 pub(crate) use documents::metadata;
 pub(crate) use error::Fault;
 pub use error::OpenIdError;
 pub(crate) use identify::identify;
-pub(crate) use token::{check_id_token, redeem};
+pub(crate) use token::{check_id_token, exchange, own_keys};

@@ -1,12 +1,14 @@
 //! An OpenID provider that signs whatever a test wants: what Doorward makes of it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use gateway::clock::Clock;
-use oauth::jwks::Jwk;
+use http::{HeaderMap, StatusCode};
+use oauth::jwks::{Jwk, JwkSet};
 use oauth::jwt::{self, SigningKey};
 use serde_json::{Map, Value, json};
 
@@ -14,32 +16,53 @@ use crate::browser::{Browser, Page};
 use crate::world::{World, noon, plain_configuration};
 
 /// What the provider says next.
-struct Saying {
-    key: SigningKey,
-    published: Vec<Jwk>,
-    claims: Map<String, Value>,
-    userinfo: Value,
+pub(crate) struct Saying {
+    pub(crate) key: SigningKey,
+    pub(crate) published: Vec<Jwk>,
+    pub(crate) claims: Map<String, Value>,
+    pub(crate) userinfo: Value,
+    /// Members of the discovery document that differ.
+    pub(crate) discovery: Map<String, Value>,
+    /// How often the keys were fetched.
+    pub(crate) key_fetches: usize,
+    /// Judges who asks at the token endpoint, by headers and form.
+    pub(crate) judge: fn(&Saying, &HeaderMap, &HashMap<String, String>) -> bool,
+    /// The keys that the client published.
+    pub(crate) client_keys: JwkSet,
 }
 
 #[derive(Clone)]
-struct Provider {
-    issuer: String,
+pub(crate) struct Provider {
+    pub(crate) issuer: String,
     clock: Clock,
-    saying: Arc<Mutex<Saying>>,
+    pub(crate) saying: Arc<Mutex<Saying>>,
 }
 
 impl Provider {
     async fn start(clock: &Clock) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let key = new_key();
-        let saying = Saying { published: vec![key.public_jwk()], key, claims: Map::new(), userinfo: json!({ "sub": "s1" }) };
+        let saying = Saying {
+            published: vec![key.public_jwk()],
+            key,
+            claims: Map::new(),
+            userinfo: json!({ "sub": "s1" }),
+            discovery: Map::new(),
+            key_fetches: 0,
+            judge: |_, _, _| true,
+            client_keys: JwkSet::default(),
+        };
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let provider = Self { issuer, clock: clock.clone(), saying: Arc::new(Mutex::new(saying)) };
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(discovery))
             .route(
                 "/jwks",
-                get(async |State(provider): State<Provider>| Json(json!({ "keys": provider.saying.lock().unwrap().published }))),
+                get(async |State(provider): State<Provider>| {
+                    let mut saying = provider.saying.lock().unwrap();
+                    saying.key_fetches += 1;
+                    Json(json!({ "keys": saying.published }))
+                }),
             )
             .route("/token", post(token))
             .route("/me", get(async |State(provider): State<Provider>| Json(provider.saying.lock().unwrap().userinfo.clone())))
@@ -49,7 +72,7 @@ impl Provider {
     }
 
     /// The claims that differ from a good ID token; null removes one.
-    fn say(&self, claims: &Value) {
+    pub(crate) fn say(&self, claims: &Value) {
         self.saying.lock().unwrap().claims = claims.as_object().unwrap().clone();
     }
 }
@@ -60,17 +83,24 @@ fn new_key() -> SigningKey {
 
 async fn discovery(State(provider): State<Provider>) -> Json<Value> {
     let issuer = &provider.issuer;
-    Json(json!({
+    let mut document = json!({
         "issuer": issuer, "authorization_endpoint": format!("{issuer}/authorize"), "token_endpoint": format!("{issuer}/token"),
         "jwks_uri": format!("{issuer}/jwks"), "userinfo_endpoint": format!("{issuer}/me"), "id_token_signing_alg_values_supported": ["ES256"],
-    }))
+    });
+    document.as_object_mut().unwrap().extend(provider.saying.lock().unwrap().discovery.clone());
+    Json(document)
 }
 
 /// The code is the nonce: so the provider needs no memory.
-async fn token(State(provider): State<Provider>, body: String) -> Json<Value> {
-    let code = url::form_urlencoded::parse(body.as_bytes()).find(|(name, _)| name == "code").unwrap().1.into_owned();
+async fn token(State(provider): State<Provider>, headers: HeaderMap, body: String) -> (StatusCode, Json<Value>) {
+    let form: HashMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let now = provider.clock.now().as_second();
     let saying = provider.saying.lock().unwrap();
+    assert_eq!(form.get("resource"), None, "Entra ID refuses it");
+    if !(saying.judge)(&saying, &headers, &form) {
+        return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "invalid_client", "error_description": "who?" })));
+    }
+    let code = form["code"].clone();
     let mut claims = json!({
         "iss": provider.issuer, "sub": "s1", "aud": "doorward", "iat": now, "exp": now + 60, "nonce": code, "groups": ["a"],
         "preferred_username": "alice", "email": "alice@example.com",
@@ -82,29 +112,40 @@ async fn token(State(provider): State<Provider>, body: String) -> Json<Value> {
             claims[name] = value.clone();
         }
     }
-    Json(json!({ "access_token": "at", "token_type": "Bearer", "id_token": jwt::sign(&saying.key, "JWT", &claims).unwrap() }))
+    let id_token = jwt::sign(&saying.key, "JWT", &claims).unwrap();
+    (StatusCode::OK, Json(json!({ "access_token": "at", "token_type": "Bearer", "id_token": id_token })))
 }
 
 async fn world() -> (World, Provider) {
-    world_with("").await
+    world_with("client_secret: x").await
 }
 
 /// With more settings of the provider, such as `username_claim: email`.
-async fn world_with(settings: &str) -> (World, Provider) {
+pub(crate) async fn world_with(settings: &str) -> (World, Provider) {
     let clock = noon();
     let provider = Provider::start(&clock).await;
-    let yaml = plain_configuration(&format!(
-        "  crooked: {{ oidc: {{ issuer: '{}', client_id: doorward, client_secret: x, {settings} }} }}",
-        provider.issuer
-    ));
+    let yaml = plain_configuration(&format!("  crooked: {{ oidc: {{ issuer: '{}', client_id: doorward, {settings} }} }}", provider.issuer));
     (World::of(&yaml, tempfile::tempdir().unwrap(), clock, Vec::new()).await, provider)
 }
 
 /// Signs in with a fresh browser; the provider's pages are skipped.
-async fn sign_in(world: &World) -> (Browser, Page) {
+pub(crate) async fn sign_in(world: &World) -> (Browser, Page) {
+    finish(begin(world).await).await
+}
+
+/// As far as the provider.
+pub(crate) async fn begin(world: &World) -> (Browser, Page) {
     let mut browser = world.browser();
     let page = browser.open("/login/start").await;
-    let value = |name: &str| page.url.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value.into_owned()).unwrap();
+    (browser, page)
+}
+
+/// Back from the provider.
+pub(crate) async fn finish((mut browser, page): (Browser, Page)) -> (Browser, Page) {
+    let value = |name: &str| {
+        let found = page.url.query_pairs().find(|(own, _)| own == name);
+        found.map_or_else(|| panic!("{}", page.text()), |(_, value)| value.into_owned())
+    };
     let query =
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs([("code", value("nonce")), ("state", value("state"))]).finish();
     let page = browser.open_from(page.url.as_str(), &format!("/login/oidc/crooked/callback?{query}")).await;
@@ -184,7 +225,7 @@ async fn an_address_that_nobody_verified_is_none() {
 /// Nor by another way than `email_claim`: a person who types in somebody else's address gets nobody's roles.
 #[tokio::test]
 async fn an_address_that_nobody_verified_is_no_user_name_either() {
-    let (world, provider) = world_with("username_claim: email").await;
+    let (world, provider) = world_with("client_secret: x, username_claim: email").await;
     provider.say(&json!({ "email_verified": false, "preferred_username": null }));
     assert!(sign_in(&world).await.1.html.contains("You are signed in"));
     assert_eq!(world.app.store.find_users("alice@example.com").await.unwrap(), vec![]);

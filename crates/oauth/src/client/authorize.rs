@@ -6,6 +6,8 @@ use crate::pkce::CodeChallenge;
 
 use super::discovery::{IssuerUrl, ProviderMetadata};
 
+const GOOGLE: &str = "https://accounts.google.com";
+
 /// One authentication request.
 #[derive(Debug, Clone)]
 pub struct AuthenticationRequest<'a> {
@@ -25,8 +27,12 @@ pub struct AuthenticationRequest<'a> {
     pub max_age: Option<u64>,
     /// Wanted authentication context classes, best first.
     pub acr_values: &'a [String],
+    /// What the IdP is to ask the person for, such as `login` or `select_account`.
+    pub prompt: Option<&'a str>,
     /// Who probably signs in.
     pub login_hint: Option<&'a str>,
+    /// Of which domain or tenant people are, so that the IdP need not ask.
+    pub domain_hint: Option<&'a str>,
 }
 
 /// The authorization URL: code flow, `S256`, `state` and `nonce`, always.
@@ -47,7 +53,11 @@ pub fn authorization_url(metadata: &ProviderMetadata, request: &AuthenticationRe
     if !request.acr_values.is_empty() {
         parameters.push(("acr_values", request.acr_values.join(" ")));
     }
+    parameters.extend(request.prompt.map(|prompt| ("prompt", prompt.to_owned())));
     parameters.extend(request.login_hint.map(|hint| ("login_hint", hint.to_owned())));
+    // Google has a name of its own for it.
+    let hint_name = if metadata.issuer.as_str() == GOOGLE { "hd" } else { "domain_hint" };
+    parameters.extend(request.domain_hint.map(|hint| (hint_name, hint.to_owned())));
 
     let mut url = metadata.authorization_endpoint.clone();
     let kept: Vec<(String, String)> = url

@@ -8,6 +8,8 @@ use url::{Host, Url};
 use crate::json;
 use crate::jwt::Alg;
 
+use super::issuer::{self, TokenIssuer};
+
 /// An issuer identifier, kept byte for byte: it is compared as a string and never normalised (RFC 8414 section 3.3).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IssuerUrl(String);
@@ -114,8 +116,10 @@ impl DiscoveryError {
 /// What Doorward uses of an IdP's metadata; every field is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderMetadata {
-    /// Byte-equal to the configured issuer.
+    /// The configured issuer.
     pub issuer: IssuerUrl,
+    /// What `iss` of its ID tokens may be: the configured issuer, but for some of Microsoft Entra ID ([`super::issuer`]).
+    pub token_issuers: Vec<TokenIssuer>,
     /// Where the browser is sent.
     pub authorization_endpoint: Url,
     /// Where the code is exchanged.
@@ -130,6 +134,8 @@ pub struct ProviderMetadata {
     pub id_token_algorithms: Vec<Alg>,
     /// `client_secret_basic`, `client_secret_post`, …; empty means the default, `client_secret_basic`.
     pub token_endpoint_auth_methods: Vec<String>,
+    /// The algorithms that client assertions may be signed with; empty: the provider does not say.
+    pub token_endpoint_auth_algorithms: Vec<String>,
     /// Whether the authorization response must carry `iss` (RFC 9207 section 3).
     pub iss_in_response: bool,
 }
@@ -137,15 +143,20 @@ pub struct ProviderMetadata {
 impl ProviderMetadata {
     /// Reads and checks the document that `issuer` published.
     pub fn parse(document: &[u8], issuer: &IssuerUrl) -> Result<Self, DiscoveryError> {
+        Self::parse_for(document, issuer, &[])
+    }
+
+    /// As [`ProviderMetadata::parse`], for an issuer that stands for many tenants, of which these may sign in.
+    pub fn parse_for(document: &[u8], issuer: &IssuerUrl, tenants: &[String]) -> Result<Self, DiscoveryError> {
         let document = Document(json::parse_object(document).map_err(|error| DiscoveryError::Malformed { detail: error.to_string() })?);
         // Discovery section 4.3: the issuer MUST be identical; everything else is read after that.
         let received = document.string("issuer")?.ok_or(DiscoveryError::Missing { member: "issuer" })?;
-        if received != issuer.as_str() {
-            return Err(DiscoveryError::IssuerMismatch { expected: issuer.to_string(), received: received.to_owned() });
-        }
+        let token_issuers = issuer::accepted(issuer, received, tenants)
+            .ok_or_else(|| DiscoveryError::IssuerMismatch { expected: issuer.to_string(), received: received.to_owned() })?;
         let required = |member| document.endpoint(member)?.ok_or(DiscoveryError::Missing { member });
         Ok(Self {
             issuer: issuer.clone(),
+            token_issuers,
             authorization_endpoint: required("authorization_endpoint")?,
             token_endpoint: required("token_endpoint")?,
             jwks_uri: required("jwks_uri")?,
@@ -153,6 +164,7 @@ impl ProviderMetadata {
             end_session_endpoint: document.endpoint("end_session_endpoint")?,
             id_token_algorithms: common_algorithms(&document)?,
             token_endpoint_auth_methods: document.strings("token_endpoint_auth_methods_supported")?.unwrap_or_default(),
+            token_endpoint_auth_algorithms: document.strings("token_endpoint_auth_signing_alg_values_supported")?.unwrap_or_default(),
             iss_in_response: document.flag("authorization_response_iss_parameter_supported")?,
         })
     }

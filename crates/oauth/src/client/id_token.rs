@@ -16,21 +16,25 @@ use crate::Secret;
 use crate::jwks::JwkSet;
 use crate::jwt::{self, Accept, Alg, Audiences, JwtError, Verified};
 
-use super::discovery::IssuerUrl;
+use super::issuer::TokenIssuer;
 
 /// What the token must answer to.
 #[derive(Debug, Clone)]
 pub struct Expected<'a> {
-    /// The configured issuer.
-    pub issuer: &'a IssuerUrl,
+    /// Whose it may be ([`super::discovery::ProviderMetadata::token_issuers`]).
+    pub issuers: &'a [TokenIssuer],
     /// Our identifier at the IdP.
     pub client_id: &'a str,
     /// The nonce of the authentication request.
-    pub nonce: &'a str,
+    pub nonce: Nonce<'a>,
+    /// The `sub` of the sign-in that is refreshed (Core section 12.2); `None`: whoever signs in.
+    pub subject: Option<&'a str>,
     /// The IdP's algorithms ([`super::discovery::ProviderMetadata::id_token_algorithms`]).
     pub algorithms: &'a [Alg],
     /// The `max_age` that was asked for, in seconds.
     pub max_age: Option<u64>,
+    /// The `acr_values` that were asked for, one of which the answer must have; empty: any, or none.
+    pub acr_values: &'a [String],
     /// The access token that came with it; `at_hash` binds the two.
     pub access_token: Option<&'a Secret<String>>,
     /// The current instant.
@@ -39,10 +43,21 @@ pub struct Expected<'a> {
     pub leeway: Duration,
 }
 
+/// What the token's nonce must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nonce<'a> {
+    /// This one: the answer to an authentication request.
+    Required(&'a str),
+    /// This one, or none: the answer to a refresh (Core section 12.2).
+    IfPresent(&'a str),
+}
+
 /// What a checked ID token says. Only [`check`] makes one.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct IdTokenClaims {
+    /// `iss`.
+    pub issuer: String,
     /// `sub`: with the issuer, the person's key. Never an e-mail address.
     pub subject: String,
     /// When the person last proved who they are, if the IdP says so.
@@ -81,6 +96,31 @@ pub enum IdTokenError {
     /// `nonce` is not the one of this sign-in (Core section 3.1.3.7, 11).
     #[error("the nonce is not the one of this sign-in")]
     NonceMismatch,
+    /// It is about another person than the sign-in that it refreshes (Core section 12.2).
+    #[error("the refreshed token is about `{received}`, the sign-in about `{expected}`")]
+    SubjectChanged {
+        /// The sign-in's `sub`.
+        expected: String,
+        /// As received.
+        received: String,
+    },
+    /// The tenant of the person is not among those that may sign in, or `tid` is not the tenant of the issuer.
+    #[error("the person is of tenant {received:?}, which is not among the configured tenants")]
+    TenantRefused {
+        /// `tid`, else the issuer, as received.
+        received: Option<String>,
+    },
+    /// Freshness was asked for, and the IdP does not say when the person signed in.
+    #[error("the token has no `auth_time`, so nobody can tell how fresh the sign-in is")]
+    AuthTimeMissing,
+    /// The person did not sign in as was asked (`acr_values`).
+    #[error("the sign-in was of class {received:?}, needed is one of {needed:?}")]
+    AcrMismatch {
+        /// As asked for.
+        needed: Vec<String>,
+        /// As received.
+        received: Option<String>,
+    },
     /// The person proved who they are too long ago (Core section 3.1.3.7, 13).
     #[error("the person signed in at {auth_time}, longer ago than {max_age} s")]
     AuthenticationTooOld {
@@ -104,6 +144,10 @@ impl IdTokenError {
             Self::AuthorizedPartyMismatch { .. } => "oidc.authorized_party_mismatch",
             Self::NonceMismatch => "oidc.nonce_mismatch",
             Self::AuthenticationTooOld { .. } => "oidc.authentication_too_old",
+            Self::SubjectChanged { .. } => "oidc.subject_changed",
+            Self::TenantRefused { .. } => "oidc.tenant_refused",
+            Self::AuthTimeMissing => "oidc.auth_time_missing",
+            Self::AcrMismatch { .. } => "oidc.acr_mismatch",
             Self::AccessTokenMismatch => "oidc.access_token_mismatch",
         }
     }
@@ -111,34 +155,71 @@ impl IdTokenError {
 
 /// Checks an ID token that came from the token endpoint against the IdP's keys and the request it must answer.
 pub fn check(token: &str, expected: &Expected<'_>, keys: &JwkSet) -> Result<IdTokenClaims, IdTokenError> {
-    let accept = Accept {
-        typ: &[],
-        algs: expected.algorithms,
-        issuer: expected.issuer.as_str(),
-        audience: expected.client_id,
-        audiences: Audiences::Several,
-        now: expected.now,
-        leeway: expected.leeway,
-    };
-    let verified = jwt::verify(token, keys, &accept)?;
+    let verified = verify(token, expected, keys)?;
     refuse_other_kinds(&verified)?;
     let subject = verified.string("sub")?;
     if subject.len() > 255 || !subject.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return Err(IdTokenError::SubjectMalformed);
     }
-    check_authorized_party(&verified, expected.client_id)?;
-    if verified.string("nonce")? != expected.nonce {
-        return Err(IdTokenError::NonceMismatch);
+    if let Some(before) = expected.subject.filter(|before| *before != subject) {
+        return Err(IdTokenError::SubjectChanged { expected: before.to_owned(), received: subject.to_owned() });
     }
+    check_authorized_party(&verified, expected.client_id)?;
+    check_nonce(&verified, expected.nonce)?;
     let auth_time = check_auth_time(&verified, expected)?;
     check_access_token(&verified, expected.access_token)?;
+    let acr = check_acr(&verified, expected.acr_values)?;
     Ok(IdTokenClaims {
+        issuer: verified.string("iss")?.to_owned(),
         subject: subject.to_owned(),
         auth_time,
-        acr: verified.optional_string("acr")?.map(str::to_owned),
+        acr,
         sid: verified.optional_string("sid")?.map(str::to_owned),
         claims: verified.claims,
     })
+}
+
+/// The token by the rules of every token, of one of the issuers that it may be of. Where these are tenants, `tid` must agree.
+fn verify(token: &str, expected: &Expected<'_>, keys: &JwkSet) -> Result<Verified, IdTokenError> {
+    let mut refused = IdTokenError::TenantRefused { received: None };
+    for TokenIssuer { issuer, tenant } in expected.issuers {
+        let accept = Accept {
+            typ: &[],
+            algs: expected.algorithms,
+            issuer: issuer.as_str(),
+            audience: expected.client_id,
+            audiences: Audiences::Several,
+            now: expected.now,
+            leeway: expected.leeway,
+        };
+        match (jwt::verify(token, keys, &accept), tenant) {
+            (Err(JwtError::IssuerMismatch(received)), Some(_)) => refused = IdTokenError::TenantRefused { received: Some(received) },
+            (Ok(verified), Some(tenant)) => {
+                let received = verified.optional_string("tid")?.map(str::to_owned);
+                return if received.as_deref() == Some(tenant) { Ok(verified) } else { Err(IdTokenError::TenantRefused { received }) };
+            }
+            (verified, _) => return Ok(verified?),
+        }
+    }
+    Err(refused)
+}
+
+/// Core section 3.1.3.7, 11, and section 12.2.
+fn check_nonce(verified: &Verified, nonce: Nonce<'_>) -> Result<(), IdTokenError> {
+    let holds = match nonce {
+        Nonce::Required(sent) => verified.string("nonce")? == sent,
+        Nonce::IfPresent(sent) => verified.optional_string("nonce")?.is_none_or(|received| received == sent),
+    };
+    if holds { Ok(()) } else { Err(IdTokenError::NonceMismatch) }
+}
+
+/// Core section 3.1.3.7, 12. `acr_values` is only a wish to the IdP (section 5.5.1.1), so the answer has to be looked at.
+fn check_acr(verified: &Verified, needed: &[String]) -> Result<Option<String>, IdTokenError> {
+    let received = verified.optional_string("acr")?.map(str::to_owned);
+    if needed.is_empty() || received.as_ref().is_some_and(|received| needed.contains(received)) {
+        return Ok(received);
+    }
+    Err(IdTokenError::AcrMismatch { needed: needed.to_vec(), received })
 }
 
 /// Tokens of other kinds by the same IdP, with the same key, audience and even header: Back-Channel Logout section 2.4 has
@@ -169,11 +250,17 @@ fn check_authorized_party(verified: &Verified, client_id: &str) -> Result<(), Id
 
 /// Core section 3.1.2.1: with `max_age`, `auth_time` is required and must be recent enough.
 fn check_auth_time(verified: &Verified, expected: &Expected<'_>) -> Result<Option<Timestamp>, IdTokenError> {
-    let Some(max_age) = expected.max_age else { return Ok(verified.optional_instant("auth_time")?) };
-    let auth_time = verified.instant("auth_time")?;
-    let age = expected.now.as_second().saturating_sub(auth_time.as_second());
-    let allowed = i64::try_from(max_age.saturating_add(expected.leeway.as_secs())).unwrap_or(i64::MAX);
-    if age > allowed { Err(IdTokenError::AuthenticationTooOld { auth_time, max_age }) } else { Ok(Some(auth_time)) }
+    let auth_time = verified.optional_instant("auth_time")?;
+    let since = |auth_time: Timestamp| expected.now.as_second().saturating_sub(auth_time.as_second());
+    let leeway = i64::try_from(expected.leeway.as_secs()).unwrap_or_default();
+    // Else a time that is yet to come would be the freshest of all.
+    if auth_time.is_some_and(|auth_time| since(auth_time) < leeway.saturating_neg()) {
+        return Err(JwtError::NotYetValid.into());
+    }
+    let Some(max_age) = expected.max_age else { return Ok(auth_time) };
+    let auth_time = auth_time.ok_or(IdTokenError::AuthTimeMissing)?;
+    let allowed = i64::try_from(max_age).unwrap_or(i64::MAX).saturating_add(leeway);
+    if since(auth_time) > allowed { Err(IdTokenError::AuthenticationTooOld { auth_time, max_age }) } else { Ok(Some(auth_time)) }
 }
 
 /// Core section 3.1.3.8: the left half of the access token's hash, with the hash of the signature's algorithm.

@@ -1,12 +1,11 @@
-//! The exchange of the code (OpenID Connect Core 1.0 sections 3.1.3.1 to 3.1.3.5).
+//! The token endpoint: the exchange of the code, and later of a refresh token (OpenID Connect Core 1.0 sections 3.1.3 and 12).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use crate::{Secret, json};
 
+use super::authentication::{Client, ClientAuth, ClientAuthError};
 use super::discovery::ProviderMetadata;
 
 /// What the token endpoint is asked.
@@ -18,58 +17,59 @@ pub struct TokenRequest {
     pub authorization: Option<Secret<String>>,
 }
 
-/// What goes into the exchange.
-#[derive(Debug, Clone)]
-pub struct CodeExchange<'a> {
-    /// From the callback.
-    pub code: &'a str,
-    /// Exactly as in the authentication request.
-    pub redirect_uri: &'a str,
-    /// The verifier whose challenge was sent (RFC 7636 section 4.5).
-    pub pkce_verifier: &'a str,
-    /// Our identifier at the IdP.
-    pub client_id: &'a str,
-    /// None for a public client.
-    pub client_secret: Option<&'a Secret<String>>,
+/// What is exchanged. `resource` is never sent: it is a parameter for authorization servers, and Microsoft Entra ID refuses it.
+#[derive(Debug, Clone, Copy)]
+pub enum Exchange<'a> {
+    /// The code of a sign-in.
+    Code {
+        /// From the callback.
+        code: &'a str,
+        /// Exactly as in the authentication request.
+        redirect_uri: &'a str,
+        /// The verifier whose challenge was sent (RFC 7636 section 4.5).
+        pkce_verifier: &'a str,
+    },
+    /// The refresh token of a sign-in; the scopes stay those of the sign-in.
+    Refresh {
+        /// The newest one.
+        refresh_token: &'a Secret<String>,
+    },
 }
 
-/// Builds the request; the secret goes into the header (RFC 6749 section 2.3.1) unless the IdP only takes it in the body.
-pub fn token_request(metadata: &ProviderMetadata, exchange: &CodeExchange<'_>) -> TokenRequest {
+/// Builds the request.
+pub fn token_request(metadata: &ProviderMetadata, exchange: Exchange<'_>, client: &Client<'_>) -> Result<TokenRequest, ClientAuthError> {
     let mut form = form_urlencoded::Serializer::new(String::new());
-    form.append_pair("grant_type", "authorization_code")
-        .append_pair("code", exchange.code)
-        .append_pair("redirect_uri", exchange.redirect_uri)
-        .append_pair("code_verifier", exchange.pkce_verifier);
-    let methods = &metadata.token_endpoint_auth_methods;
-    let in_header = methods.is_empty() || methods.iter().any(|method| method == "client_secret_basic");
-    let authorization = match exchange.client_secret {
-        Some(secret) if in_header => Some(basic(exchange.client_id, secret)),
-        Some(secret) => {
-            form.append_pair("client_id", exchange.client_id).append_pair("client_secret", secret.expose());
-            None
+    match exchange {
+        Exchange::Code { code, redirect_uri, pkce_verifier } => {
+            form.append_pair("grant_type", "authorization_code")
+                .append_pair("code", code)
+                .append_pair("redirect_uri", redirect_uri)
+                .append_pair("code_verifier", pkce_verifier);
         }
-        None => {
-            form.append_pair("client_id", exchange.client_id);
-            None
+        Exchange::Refresh { refresh_token } => {
+            form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", refresh_token.expose());
         }
-    };
-    TokenRequest { body: Secret::new(form.finish()), authorization }
-}
-
-/// RFC 6749 section 2.3.1: both parts are form-encoded before they are joined.
-fn basic(client_id: &str, secret: &Secret<String>) -> Secret<String> {
-    let encode = |part: &str| form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>();
-    let pair = Secret::new(format!("{}:{}", encode(client_id), encode(secret.expose())));
-    Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())))
+    }
+    let authorization = client.authenticate(&mut form, metadata)?;
+    Ok(TokenRequest { body: Secret::new(form.finish()), authorization })
 }
 
 /// What the token endpoint gave.
 #[derive(Debug, Clone)]
 pub struct TokenResponse {
-    /// Unverified until [`super::id_token::check`] has read it.
-    pub id_token: Secret<String>,
+    /// Unverified until [`super::id_token::check`] has read it. A refresh may go without (Core section 12.2).
+    pub id_token: Option<Secret<String>>,
     /// For the userinfo endpoint only.
     pub access_token: Secret<String>,
+    /// To ask again later, where the provider allows it.
+    pub refresh_token: Option<Secret<String>>,
+}
+
+impl TokenResponse {
+    /// The ID token of a code's exchange (Core section 3.1.3.3).
+    pub fn required_id_token(&self) -> Result<&Secret<String>, TokenError> {
+        self.id_token.as_ref().ok_or(TokenError::NoIdToken)
+    }
 }
 
 /// Why the exchange gave no tokens.
@@ -84,10 +84,18 @@ pub enum TokenError {
         detail: String,
     },
     /// The IdP refused (RFC 6749 section 5.2).
-    #[error("the token endpoint refused the code: {error}: {description}")]
+    #[error("the token endpoint refused: {error}: {description}")]
     Refused {
         /// The error code, such as `invalid_client`.
         error: String,
+        /// The IdP's words, perhaps empty.
+        description: String,
+    },
+    /// The IdP does not believe that we are who we are (RFC 6749 section 5.2, `invalid_client`).
+    #[error("the token endpoint refused Doorward itself, which proved who it is by {}: {description}", method.name())]
+    ClientRefused {
+        /// How we tried.
+        method: ClientAuth,
         /// The IdP's words, perhaps empty.
         description: String,
     },
@@ -102,18 +110,22 @@ impl TokenError {
         match self {
             Self::Malformed { .. } => "oidc.token_response_malformed",
             Self::Refused { .. } => "oidc.token_refused",
+            Self::ClientRefused { .. } => "oidc.client_refused",
             Self::NoIdToken => "oidc.token_response_without_id_token",
         }
     }
 }
 
-/// Reads the token endpoint's answer.
-pub fn parse_token_response(status: u16, body: &[u8]) -> Result<TokenResponse, TokenError> {
+/// Reads the token endpoint's answer to a client that proved itself by `method`.
+pub fn parse_token_response(status: u16, body: &[u8], method: ClientAuth) -> Result<TokenResponse, TokenError> {
     let malformed = |detail: String| TokenError::Malformed { status, detail };
     let answer = json::parse_object(body).map_err(|error| malformed(error.to_string()))?;
     if let Some(error) = answer.get("error") {
         let error = error.as_str().ok_or_else(|| malformed("`error` is not a string".to_owned()))?;
         let description = answer.get("error_description").and_then(Value::as_str).unwrap_or_default();
+        if error == "invalid_client" {
+            return Err(TokenError::ClientRefused { method, description: description.to_owned() });
+        }
         return Err(TokenError::Refused { error: error.to_owned(), description: description.to_owned() });
     }
     if status != 200 {
@@ -124,8 +136,12 @@ pub fn parse_token_response(status: u16, body: &[u8]) -> Result<TokenResponse, T
         return Err(malformed("`token_type` is not Bearer".to_owned()));
     }
     let access_token = string(&answer, "access_token").ok_or_else(|| malformed("no `access_token`".to_owned()))?;
-    let id_token = string(&answer, "id_token").ok_or(TokenError::NoIdToken)?;
-    Ok(TokenResponse { id_token: Secret::new(id_token.to_owned()), access_token: Secret::new(access_token.to_owned()) })
+    let optional = |member| string(&answer, member).map(|value| Secret::new(value.to_owned()));
+    Ok(TokenResponse {
+        id_token: optional("id_token"),
+        access_token: Secret::new(access_token.to_owned()),
+        refresh_token: optional("refresh_token"),
+    })
 }
 
 /// A member that is a non-empty string.

@@ -38,7 +38,7 @@ fn accept() -> Accept<'static> {
 }
 
 /// A token with exactly this header and payload, truly signed.
-fn raw(key: &SigningKey, header: &str, payload: &str) -> String {
+pub(crate) fn raw(key: &SigningKey, header: &str, payload: &str) -> String {
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
     let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()).unwrap());
     format!("{signed}.{signature}")

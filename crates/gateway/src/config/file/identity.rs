@@ -115,6 +115,22 @@ impl Default for FileSaml {
     }
 }
 
+/// How Doorward proves at the provider's token endpoint who it is.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in super::super) enum FileClientAuth {
+    /// The secret in the `Authorization` header.
+    ClientSecretBasic,
+    /// The secret in the body.
+    ClientSecretPost,
+    /// A JWT signed with the secret (HS256).
+    ClientSecretJwt,
+    /// A JWT signed with a key of Doorward's own; the provider finds the public one at `/login/oidc/{id}/jwks.json`.
+    PrivateKeyJwt,
+    /// Not at all: a public client that relies on PKCE alone.
+    None,
+}
+
 /// An OpenID provider.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -129,8 +145,27 @@ pub(in super::super) struct FileOidc {
     /// The client secret; without it Doorward is a public client that relies on PKCE alone.
     #[schemars(extend("examples" = ["${file:oidc-client-secret}"]))]
     pub(in super::super) client_secret: Option<String>,
+    /// How Doorward proves at the token endpoint who it is; without it, the way that the provider offers and the secret allows.
+    pub(in super::super) client_auth: Option<FileClientAuth>,
+    /// The tenants (their ids) whose people may sign in. For the issuers of Microsoft Entra ID that stand for many tenants
+    /// (`common`, `organizations`), which need it; for no other.
+    #[schemars(extend("examples" = [["72f988bf-86f1-41af-91ab-2d7cd011db47"]]))]
+    pub(in super::super) tenants: Vec<String>,
     /// The scopes to ask for; `openid` must be among them.
     pub(in super::super) scopes: Vec<String>,
+    /// Authentication context classes to ask for (`acr_values`), such as one that stands for multi-factor; refuse an answer that names none of them.
+    #[schemars(extend("examples" = [["urn:okta:loa:2fa:any"]]))]
+    pub(in super::super) acr_values: Vec<String>,
+    /// What the provider is to ask the person for at each sign-in: `login`, `consent`, `select_account`. With `login`, an answer that rests on an older sign-in is refused.
+    pub(in super::super) prompt: Option<String>,
+    /// The oldest sign-in at the provider that is good enough, such as `8h`; the provider must say when it was (`auth_time`).
+    #[schemars(extend("examples" = ["8h"]))]
+    pub(in super::super) max_age: Option<String>,
+    /// The domain or tenant that people belong to, passed on so that the provider need not ask for it.
+    #[schemars(extend("examples" = ["example.com"]))]
+    pub(in super::super) domain_hint: Option<String>,
+    /// The claim that names a person for good. Without it, `oid` for Microsoft Entra ID and `sub` for every other provider. Another value makes strangers of all who have signed in before.
+    pub(in super::super) subject_claim: Option<String>,
     /// The claim that lists the person's groups.
     pub(in super::super) groups_claim: String,
     /// The claim with the user name.
@@ -147,6 +182,13 @@ impl Default for FileOidc {
             issuer: None,
             client_id: None,
             client_secret: None,
+            client_auth: None,
+            tenants: Vec::new(),
+            acr_values: Vec::new(),
+            prompt: None,
+            max_age: None,
+            domain_hint: None,
+            subject_claim: None,
             scopes: ["openid", "email", "profile"].map(str::to_owned).to_vec(),
             groups_claim: "groups".to_owned(),
             username_claim: "preferred_username".to_owned(),

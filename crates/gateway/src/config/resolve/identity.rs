@@ -1,13 +1,15 @@
 //! `identity_providers`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use oauth::Secret;
+use oauth::client::authentication::ClientAuth;
 use oauth::client::discovery::IssuerUrl;
 use saml::{EntityId, SigningCertificate};
 use url::Url;
 
-use super::super::file::{FileBinding, FileExpired, FileIdp, FileOidc, FileSaml};
+use super::super::file::{FileBinding, FileClientAuth, FileExpired, FileIdp, FileOidc, FileSaml};
 use super::super::ids::{IdpId, UpstreamId};
 use super::super::problem::ProblemKind;
 use super::super::public_url::is_loopback;
@@ -17,6 +19,11 @@ use super::super::types::{
 };
 use super::super::{path, realm};
 use super::{Named, Resolver};
+
+/// Shorter than a sign-in takes would let nobody in; longer than a month asks for nothing.
+const MAX_AGE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(31 * 24));
+/// Each is tried in turn for an ID token.
+const MAX_TENANTS: usize = 50;
 
 impl Resolver<'_> {
     pub(super) fn identity_providers(&mut self, file: Option<BTreeMap<String, FileIdp>>) -> Named<IdpId, IdentityProvider> {
@@ -177,16 +184,87 @@ impl Resolver<'_> {
         for (key, claim) in claims {
             self.not_empty(&path::key(at, key), claim);
         }
+        if let Some(claim) = &file.subject_claim {
+            self.not_empty(&path::key(at, "subject_claim"), claim);
+        }
+        let client_auth = self.client_auth(at, file.client_auth, client_secret.is_some());
+        let prompt = self.prompt(at, file.prompt);
+        let max_age = file.max_age.and_then(|text| self.duration(&path::key(at, "max_age"), &text, MAX_AGE));
+        if let Some(issuer) = &issuer {
+            self.tenants(at, issuer, &file.tenants);
+        }
+        let usual_subject = issuer.as_ref().map_or("sub", |issuer| if issuer.is_entra() { "oid" } else { "sub" });
         Some(OidcIdp {
             issuer: issuer?,
             client_id: client_id?,
             client_secret,
+            client_auth,
+            tenants: file.tenants,
+            acr_values: file.acr_values,
+            prompt,
+            max_age,
+            domain_hint: file.domain_hint,
+            subject_claim: file.subject_claim.unwrap_or_else(|| usual_subject.to_owned()),
             scopes: file.scopes,
             groups_claim: file.groups_claim,
             username_claim: file.username_claim,
             email_claim: file.email_claim,
             name_claim: file.name_claim,
         })
+    }
+
+    /// A method and a secret go together, or neither is there.
+    fn client_auth(&mut self, at: &str, method: Option<FileClientAuth>, has_secret: bool) -> Option<ClientAuth> {
+        let method = match method? {
+            FileClientAuth::ClientSecretBasic => ClientAuth::SecretBasic,
+            FileClientAuth::ClientSecretPost => ClientAuth::SecretPost,
+            FileClientAuth::ClientSecretJwt => ClientAuth::SecretJwt,
+            FileClientAuth::PrivateKeyJwt => ClientAuth::PrivateKeyJwt,
+            FileClientAuth::None => ClientAuth::None,
+        };
+        if method.needs_secret() && !has_secret {
+            self.report(ProblemKind::MissingKey, &path::key(at, "client_secret"), "client_auth needs it");
+        }
+        if !method.needs_secret() && has_secret {
+            self.report(
+                ProblemKind::ConflictingKeys,
+                &path::key(at, "client_secret"),
+                "is not used with this client_auth; remove one of the two",
+            );
+        }
+        Some(method)
+    }
+
+    /// OpenID Connect Core section 3.1.2.1; `none` would never let anybody in who is not there already.
+    fn prompt(&mut self, at: &str, prompt: Option<String>) -> Option<String> {
+        let known = |word: &str| matches!(word, "login" | "consent" | "select_account");
+        let wrong = prompt.as_ref().is_some_and(|text| text.is_empty() || !text.split(' ').all(known));
+        if wrong {
+            self.invalid(&path::key(at, "prompt"), "one or more of login, consent and select_account, with a space between");
+        }
+        prompt
+    }
+
+    /// An issuer of Microsoft Entra ID that stands for many tenants lets in whom its list names, and nobody else.
+    fn tenants(&mut self, at: &str, issuer: &IssuerUrl, tenants: &[String]) {
+        let place = path::key(at, "tenants");
+        match (issuer.is_for_many_tenants(), tenants.is_empty()) {
+            (true, true) => self.report(
+                ProblemKind::MissingKey,
+                &place,
+                "this issuer stands for the people of every tenant in the world: list the ids of those that may sign in, or write your own tenant's id into issuer",
+            ),
+            (false, false) => self.invalid(&place, "only for the issuers .../common/v2.0 and .../organizations/v2.0 of Microsoft Entra ID"),
+            (true, false) | (false, true) => {}
+        }
+        if tenants.len() > MAX_TENANTS {
+            self.invalid(&place, "too many tenants; 50 at most");
+        }
+        for (number, tenant) in tenants.iter().enumerate() {
+            if uuid::Uuid::try_parse(tenant).map(|id| id.to_string()).as_ref() != Ok(tenant) {
+                self.invalid(&path::index(&place, number), "a tenant id is 32 hexadecimal digits in lower case, with hyphens");
+            }
+        }
     }
 
     /// An issuer is a https URL without query and fragment (OpenID Connect Discovery section 3).

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use oauth::Secret;
+use oauth::client::authentication::ClientAuth;
 use oauth::client::discovery::IssuerUrl;
 use saml::{EntityId, SigningCertificate};
 use serde::Serialize;
@@ -124,6 +126,20 @@ pub struct OidcIdp {
     pub client_id: String,
     /// Our client secret there; `None`: a public client with PKCE only.
     pub client_secret: Option<Secret<String>>,
+    /// How we prove who we are; `None`: what the provider offers and the secret allows.
+    pub client_auth: Option<ClientAuth>,
+    /// The tenants whose people may sign in, where the issuer stands for many.
+    pub tenants: Vec<String>,
+    /// The classes to ask for, one of which the answer must have; empty: any.
+    pub acr_values: Vec<String>,
+    /// What the provider is to ask the person for.
+    pub prompt: Option<String>,
+    /// The oldest sign-in that is good enough.
+    pub max_age: Option<Duration>,
+    /// Of which domain people are.
+    pub domain_hint: Option<String>,
+    /// The claim that is the person's key.
+    pub subject_claim: String,
     /// The scopes to ask for; `openid` is among them.
     pub scopes: Vec<String>,
     /// The claim that lists the person's groups.

@@ -21,13 +21,15 @@ fn the_authorization_url() {
         code_challenge: &challenge,
         max_age: Some(0),
         acr_values: &acr,
+        prompt: Some("login"),
         login_hint: Some("a@b.example"),
+        domain_hint: Some("b.example"),
     };
     assert_eq!(
         authorization_url(&metadata().0, &request).as_str(),
         "https://idp.example/a?tenant=1&response_type=code&client_id=door+ward&redirect_uri=https%3A%2F%2Fmcp.example%2Flogin%2Foidc%2Fokta%2Fcallback\
          &scope=openid+groups&state=st%26te&nonce=n&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256\
-         &max_age=0&acr_values=phr+phrh&login_hint=a%40b.example"
+         &max_age=0&acr_values=phr+phrh&prompt=login&login_hint=a%40b.example&domain_hint=b.example"
     );
 }
 
