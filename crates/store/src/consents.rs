@@ -61,7 +61,7 @@ impl Store {
         let user = user.to_string();
         let query = match client {
             Some(client) => sqlx::query("DELETE FROM consents WHERE user_id = $1 AND client_id = $2").bind(user).bind(client.as_str()),
-            None => sqlx::query("DELETE FROM consents WHERE user_id = $1").bind(user),
+            None => sqlx::query(concat!("DELETE FROM consents WHERE user_id IN ", identities_of!())).bind(user),
         };
         Ok(query.execute(self.writer()).await?.rows_affected())
     }

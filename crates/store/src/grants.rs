@@ -79,12 +79,14 @@ pub struct LiveGrant {
 /// Whose grants are meant.
 #[derive(Clone, Copy, Debug)]
 pub enum GrantsOf<'a> {
-    /// All that a person gave.
+    /// All that a person gave, in all their identities.
     User(UserId),
     /// All that a client was given.
     Client(&'a ClientId),
     /// All that were given in a browser session, or in one whose place it took.
     Session(BrowserSessionId),
+    /// All there are.
+    Everybody,
 }
 
 /// Why a grant is void.
@@ -180,8 +182,15 @@ impl Store {
     pub async fn revoke_grants_for(&self, of: GrantsOf<'_>, reason: RevokeReason, now: Timestamp) -> Result<Vec<GrantId>, StoreError> {
         let (codes, grants, key) = match of {
             GrantsOf::User(user) => (
-                "UPDATE authorization_codes SET expires_at = $2 WHERE user_id = $1 AND consumed_at IS NULL AND expires_at > $2",
-                "UPDATE grants SET revoked_at = $2, revoke_reason = $3 WHERE user_id = $1 AND revoked_at IS NULL RETURNING id",
+                concat!(
+                    "UPDATE authorization_codes SET expires_at = $2 WHERE consumed_at IS NULL AND expires_at > $2 AND user_id IN ",
+                    identities_of!()
+                ),
+                concat!(
+                    "UPDATE grants SET revoked_at = $2, revoke_reason = $3 WHERE revoked_at IS NULL AND user_id IN ",
+                    identities_of!(),
+                    " RETURNING id"
+                ),
                 user.to_string(),
             ),
             GrantsOf::Client(client) => (
@@ -197,6 +206,12 @@ impl Store {
                  UPDATE grants SET revoked_at = $2, revoke_reason = $3
                  WHERE session_id IN (SELECT id FROM line) AND revoked_at IS NULL RETURNING id",
                 session.to_string(),
+            ),
+            // The key is bound all the same.
+            GrantsOf::Everybody => (
+                "UPDATE authorization_codes SET expires_at = $2 WHERE $1 = '' AND consumed_at IS NULL AND expires_at > $2",
+                "UPDATE grants SET revoked_at = $2, revoke_reason = $3 WHERE $1 = '' AND revoked_at IS NULL RETURNING id",
+                String::new(),
             ),
         };
         let mut transaction = self.write().await?;

@@ -14,6 +14,13 @@
 //! The SQL is written to run on PostgreSQL as well. Time comes in as an argument; only identifiers and the nonces of
 //! sealing draw randomness here.
 
+/// All identities of the person whose identity is `$1`: itself and those that an administrator linked.
+macro_rules! identities_of {
+    () => {
+        "(SELECT id FROM users WHERE COALESCE(linked_to, id) = (SELECT COALESCE(linked_to, id) FROM users WHERE id = $1))"
+    };
+}
+
 mod authorization;
 mod clients;
 mod codes;
@@ -24,6 +31,8 @@ mod grants;
 mod hash;
 mod ids;
 mod keys;
+mod links;
+mod listing;
 mod logout;
 mod once;
 mod prune;
@@ -43,6 +52,8 @@ pub use grants::{Grant, GrantsOf, LiveGrant, NewGrant, RevokeReason, SignInConte
 pub use hash::{Hash, sha256};
 pub use ids::{AuthorizationRequestId, BrowserSessionId, ClientId, GrantId, InvalidId, UserId};
 pub use keys::{NewSigningKey, StoredKey};
+pub use links::{Linked, Unlinked};
+pub use listing::{ListedGrant, ListedSession, SessionsOf};
 pub use logout::{EndedAtIdp, EndedFor, SignOut};
 pub use once::OnceKind;
 pub use prune::Pruned;

@@ -186,13 +186,14 @@ impl Store {
         Ok(replaced.rows_affected() == 1)
     }
 
-    /// Ends every session of a person; how many there were.
+    /// Ends every session of a person, in all their identities; how many there were.
     pub async fn end_all_for_user(&self, user: UserId, now: Timestamp) -> Result<u64, StoreError> {
-        let ended = sqlx::query("UPDATE browser_sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL")
-            .bind(user.to_string())
-            .bind(micros(now))
-            .execute(self.writer())
-            .await?;
+        let ended =
+            sqlx::query(concat!("UPDATE browser_sessions SET ended_at = $2 WHERE ended_at IS NULL AND user_id IN ", identities_of!()))
+                .bind(user.to_string())
+                .bind(micros(now))
+                .execute(self.writer())
+                .await?;
         Ok(ended.rows_affected())
     }
 

@@ -53,6 +53,15 @@ pub struct User {
     pub last_seen_at: Timestamp,
     /// Since when the person is shut out, if they are.
     pub disabled_at: Option<Timestamp>,
+    /// The first identity of the same person, where an administrator said so. It gives neither groups nor roles.
+    pub linked_to: Option<UserId>,
+}
+
+impl User {
+    /// The person, whichever of their identities this is.
+    pub fn person(&self) -> UserId {
+        self.linked_to.unwrap_or(self.id)
+    }
 }
 
 /// Whether a sign-in was a person's first.
@@ -120,29 +129,32 @@ impl Store {
         rows.into_iter().map(User::try_from).collect()
     }
 
-    /// Shuts a person out, or lets them in again. Their grants and browser sessions stop being live at once, and are
+    /// Shuts a person out with all their identities, or lets them in again. Their grants and browser sessions stop being live at once, and are
     /// ended for good: letting the person in again brings none of them back. `false` if there is no such person.
     pub async fn set_user_disabled(&self, id: UserId, disabled: bool, now: Timestamp) -> Result<bool, StoreError> {
         let mut transaction = self.write().await?;
-        let changed = sqlx::query("UPDATE users SET disabled_at = $2 WHERE id = $1")
+        let changed = sqlx::query(concat!("UPDATE users SET disabled_at = $2 WHERE id IN ", identities_of!()))
             .bind(id.to_string())
             .bind(disabled.then_some(micros(now)))
             .execute(&mut *transaction)
             .await?;
         if disabled {
-            sqlx::query("UPDATE grants SET revoked_at = $2, revoke_reason = 'user_disabled' WHERE user_id = $1 AND revoked_at IS NULL")
-                .bind(id.to_string())
-                .bind(micros(now))
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::query("UPDATE browser_sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL")
+            sqlx::query(concat!(
+                "UPDATE grants SET revoked_at = $2, revoke_reason = 'user_disabled' WHERE revoked_at IS NULL AND user_id IN ",
+                identities_of!()
+            ))
+            .bind(id.to_string())
+            .bind(micros(now))
+            .execute(&mut *transaction)
+            .await?;
+            sqlx::query(concat!("UPDATE browser_sessions SET ended_at = $2 WHERE ended_at IS NULL AND user_id IN ", identities_of!()))
                 .bind(id.to_string())
                 .bind(micros(now))
                 .execute(&mut *transaction)
                 .await?;
         }
         transaction.commit().await?;
-        Ok(changed.rows_affected() == 1)
+        Ok(changed.rows_affected() > 0)
     }
 }
 
@@ -160,6 +172,7 @@ pub(crate) struct UserRow {
     created_at: i64,
     last_seen_at: i64,
     disabled_at: Option<i64>,
+    linked_to: Option<String>,
 }
 
 impl TryFrom<UserRow> for User {
@@ -178,6 +191,7 @@ impl TryFrom<UserRow> for User {
             created_at: instant(row.created_at)?,
             last_seen_at: instant(row.last_seen_at)?,
             disabled_at: optional_instant(row.disabled_at)?,
+            linked_to: row.linked_to.map(|id| id.parse().map_err(|_| StoreError::Corrupt { what: "a malformed user id" })).transpose()?,
         })
     }
 }

@@ -11,13 +11,16 @@
 mod connection;
 mod error;
 mod operator;
+mod people;
 mod record;
 mod reload;
 mod saml_keys;
+mod sessions;
 mod socket;
 mod status;
 #[cfg(test)]
 mod tests;
+mod users;
 
 use axum::routing::{get, post};
 use axum::{Router, middleware};
@@ -36,8 +39,15 @@ pub(crate) use status::Status;
 fn router(app: SharedApp) -> Router {
     Router::new()
         .route("/reload", post(reload::post))
+        .route("/sessions", get(sessions::list))
+        .route("/sessions/end", post(sessions::end))
         .route("/status", get(status::get))
         .merge(saml_keys::routes())
+        .route("/users", get(users::list))
+        .route("/users/disable", post(users::disable))
+        .route("/users/enable", post(users::enable))
+        .route("/users/link", post(users::link))
+        .route("/users/unlink", post(users::unlink))
         .fallback(error::path_unknown)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), record::around))

@@ -49,6 +49,16 @@ pub enum Kind {
     Call,
     /// How a permitted call ended; `call` names its event.
     CallOutcome,
+    /// An administrator ended a browser session.
+    SessionEnded,
+    /// An administrator said that two identities are one person; `detail` names the first one.
+    UserLinked,
+    /// An administrator took that back.
+    UserUnlinked,
+    /// An administrator shut a person out.
+    UserDisabled,
+    /// An administrator let a person in again.
+    UserEnabled,
     /// An administrator asked for something over the admin socket: written before it is done.
     AdminAct,
     /// What an administrator asked for was not done; `call` names the event of the request.
@@ -125,6 +135,9 @@ pub struct Person {
     /// Name for people to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
+    /// `user_id` of the person's first identity, where an administrator linked this one to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked_to: Option<String>,
 }
 
 impl From<&store::User> for Person {
@@ -136,6 +149,7 @@ impl From<&store::User> for Person {
             username: user.username.clone(),
             email: user.email.clone(),
             display_name: user.display_name.clone(),
+            linked_to: user.linked_to.map(|id| id.to_string()),
         }
     }
 }
@@ -331,7 +345,10 @@ impl Event {
             bound_text(&mut person.user_id);
             bound_text(&mut person.idp);
             bound_text(&mut person.subject);
-            [&mut person.username, &mut person.email, &mut person.display_name].into_iter().flatten().for_each(bound_text);
+            [&mut person.username, &mut person.email, &mut person.display_name, &mut person.linked_to]
+                .into_iter()
+                .flatten()
+                .for_each(bound_text);
         }
         if let Some(client) = &mut self.client {
             bound_text(&mut client.id);

@@ -4,7 +4,7 @@
 //! call beside the call. A line that is not one of the journal's is reported, never skipped in silence; only an
 //! unfinished last line is no fault: the server is writing it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::ops::ControlFlow;
@@ -53,6 +53,8 @@ pub struct Damage {
 pub struct Filter {
     /// User id, user name or e-mail address.
     pub user: Option<String>,
+    /// Ids of first identities: what linked ones did is found as well ([`Filter::with_linked`]).
+    pub people: BTreeSet<String>,
     /// Client id or name.
     pub client: Option<String>,
     /// Upstream id.
@@ -86,14 +88,40 @@ impl Filter {
             && text(&self.upstream, event.upstream.as_ref())
             && text(&self.tool, event.name.as_ref())
             && (text(&self.request, Some(&event.request_id)) || text(&self.request, Some(&event.correlation_id)))
-            && self.user.as_ref().is_none_or(|user| is_person(user, event))
+            && self.user.as_ref().is_none_or(|user| is_person(user, event) || self.is_one_of_people(event))
             && self.client.as_ref().is_none_or(|client| is_client(client, event))
+    }
+}
+
+impl Filter {
+    /// Reads the whole journal once, so that asking for one name of a person finds the events of all identities that were
+    /// linked at their moment.
+    ///
+    /// # Errors
+    /// `audit.unreadable`.
+    pub fn with_linked(mut self, dir: &Path) -> Result<Self, AuditError> {
+        let Some(user) = &self.user else { return Ok(self) };
+        let mut reader = Reader::from_start(dir)?;
+        while let Some(line) = reader.next_line()? {
+            if let Line::Record(record) = line
+                && is_person(user, &record.event)
+                && let Some(person) = record.event.person
+            {
+                self.people.insert(person.linked_to.unwrap_or(person.user_id));
+            }
+        }
+        Ok(self)
+    }
+
+    fn is_one_of_people(&self, event: &Event) -> bool {
+        let Some(person) = &event.person else { return false };
+        self.people.contains(person.linked_to.as_ref().unwrap_or(&person.user_id))
     }
 }
 
 fn is_person(pattern: &str, event: &Event) -> bool {
     let Some(person) = &event.person else { return false };
-    let names = [Some(&person.user_id), person.username.as_ref(), person.email.as_ref()];
+    let names = [Some(&person.user_id), person.linked_to.as_ref(), person.username.as_ref(), person.email.as_ref()];
     names.into_iter().flatten().any(|name| wildcard(pattern, name))
 }
 

@@ -71,7 +71,7 @@ struct Tail {
 struct Query {
     #[command(flatten)]
     source: Source,
-    /// User id, user name or e-mail address. Here and below, case does not matter and `*` stands for any characters.
+    /// User id, user name or e-mail address; linked identities of the same person are found as well. Here and below, case does not matter and `*` stands for any characters.
     #[arg(short, long, value_name = "NAME")]
     user: Option<String>,
     /// Client id or name.
@@ -150,7 +150,7 @@ fn journal_dir(source: &Source) -> Option<PathBuf> {
 }
 
 fn show_query(dir: &std::path::Path, query: &Query, output: &mut Output<impl Write>) -> anyhow::Result<Vec<Damage>> {
-    let filter = query.filter()?;
+    let filter = query.filter()?.with_linked(dir).map_err(anyhow::Error::new)?;
     let mut reader = Reader::from_start(dir).map_err(anyhow::Error::new)?;
     let (mut written, mut found) = (Ok(()), false);
     let scanned = scan(&mut reader, &filter, |entry| {
@@ -220,6 +220,7 @@ impl Query {
         let instant = |when: &Option<When>| when.as_ref().map(|when| when.before(now)).transpose();
         Ok(Filter {
             user: self.user.clone(),
+            people: std::collections::BTreeSet::new(),
             client: self.client.clone(),
             upstream: self.upstream.clone(),
             tool: self.tool.clone(),
@@ -280,7 +281,7 @@ fn parse_kind(text: &str) -> Result<Kind, String> {
     let name = text.to_lowercase().replace('-', "_");
     serde_json::from_value(serde_json::Value::String(name)).map_err(|_| {
         "no such kind; there are call, sign_in, sign_in_refused, sign_out, consent, consent_refused, client_registered, token_issued, \
-         token_refreshed, token_refused, token_revoked, user_created, call_outcome, admin_act, admin_act_failed, config_loaded, \
+         token_refreshed, token_refused, token_revoked, user_created, session_ended, user_linked, user_unlinked, user_disabled, user_enabled, call_outcome, admin_act, admin_act_failed, config_loaded, \
          config_reloaded, config_reload_refused, refused, journal_opened, journal_recovered, idp_metadata_failing, \
          idp_metadata_recovered, idp_certificate_expired, saml_key_changed"
             .to_owned()

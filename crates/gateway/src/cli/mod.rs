@@ -5,6 +5,7 @@
 
 mod admin;
 mod audit;
+mod columns;
 mod config;
 mod dev;
 mod failure;
@@ -16,7 +17,9 @@ mod reload;
 mod saml_inspect;
 mod saml_key;
 mod serve;
+mod session;
 mod status;
+mod user;
 
 use std::process::ExitCode;
 
@@ -59,6 +62,10 @@ enum Command {
     Status(status::Args),
     /// Let the running gateway read its configuration again. Exit status 3: it has problems, and the old one stays.
     Reload(reload::Args),
+    /// List and end browser sessions and the tokens of programs.
+    Session(session::Args),
+    /// List people, link their identities, shut them out.
+    User(user::Args),
     /// Write a starting configuration, a master key and the schema for editors.
     Init(init::Args),
     /// Check, describe or show the configuration.
@@ -100,6 +107,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Reload(args) => reload::run(&args),
+        Command::Session(args) => session::run(&args),
+        Command::User(args) => user::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Policy(args) => policy::run(&args),

@@ -3,6 +3,8 @@
 //! request is moved on directly, as `login` would.
 
 #[cfg(test)]
+mod administrators;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod discovery;

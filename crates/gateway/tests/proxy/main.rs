@@ -6,6 +6,7 @@ mod client;
 mod upstream;
 mod world;
 
+mod administrators;
 mod attacks;
 mod calls;
 mod lists;

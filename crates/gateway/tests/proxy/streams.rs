@@ -138,7 +138,7 @@ async fn the_standing_stream_of_a_session_is_filtered_too() {
 }
 
 /// A call whose stream is open, with one event passed on.
-async fn open_call(world: &World) -> (Connection, mpsc::UnboundedSender<String>) {
+pub(crate) async fn open_call(world: &World) -> (Connection, mpsc::UnboundedSender<String>) {
     let feed = one_stream(world);
     let mut client = Connection::open(world.address).await;
     client.send(&legacy_call(world)).await;

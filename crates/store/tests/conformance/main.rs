@@ -4,6 +4,7 @@
 mod codes;
 mod common;
 mod lifetimes;
+mod links;
 mod logout;
 mod opening;
 mod people;

@@ -152,3 +152,46 @@ async fn a_follower_shows_each_call_when_it_ends() {
     let expected = ["Call alice delete_contact -", "Call alice read_contact ended", "Call bob report ended", "Call carol export -"];
     assert_eq!(shown, expected);
 }
+
+/// A person's name finds what their linked identities did, while they were linked, under whatever name.
+#[tokio::test]
+async fn linked_identities_are_found_by_any_name_of_the_person() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = open(dir.path(), limits());
+    let person = |id: &str, name: &str, linked_to: Option<&str>| Person {
+        user_id: id.to_owned(),
+        username: Some(name.to_owned()),
+        email: Some("shared@example.com".to_owned()).filter(|_| id == "usr_3"),
+        linked_to: linked_to.map(str::to_owned),
+        ..Person::default()
+    };
+    let events = [
+        ("before", person("usr_2", "asmith", None)),
+        ("first", person("usr_1", "alice", None)),
+        ("linked", person("usr_2", "asmith", Some("usr_1"))),
+        ("stranger", person("usr_3", "alice2", None)),
+    ];
+    for (name, person) in events {
+        let event = Event { name: Some(name.to_owned()), person: Some(person), ..Event::new(Kind::Call, at(1)) };
+        writer.record(event).await.unwrap();
+    }
+    let cases = [
+        ("alice", vec!["first", "linked"]),
+        ("usr_1", vec!["first", "linked"]),
+        ("asmith", vec!["before", "first", "linked"]),
+        ("usr_2", vec!["before", "first", "linked"]),
+        ("usr_3", vec!["stranger"]),
+        ("shared@example.com", vec!["stranger"]),
+    ];
+    for (user, expected) in cases {
+        let filter = Filter { user: Some(user.to_owned()), ..Filter::default() }.with_linked(dir.path()).unwrap();
+        let mut found = Vec::new();
+        let mut reader = Reader::from_start(dir.path()).unwrap();
+        scan(&mut reader, &filter, |entry| {
+            found.extend(entry.record.event.name.clone());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert_eq!(found, expected, "{user}");
+    }
+}
