@@ -44,7 +44,7 @@ mod verified;
 mod xml;
 
 pub use entity_id::{EntityId, InvalidEntityId};
-pub use error::{KeyError, MetadataError, RequestError, ResponseError, XmlError};
+pub use error::{ClockReading, KeyError, MetadataError, RequestError, ResponseError, XmlError};
 pub use inspect::{Check, Inspection, inspect};
 pub use keys::{SigningCertificate, SpKey};
 pub use limits::Limits;

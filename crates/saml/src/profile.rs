@@ -50,13 +50,13 @@ impl Profile<'_> {
     fn check_response(&self, shape: &Shape<'_>, issuer_required: bool, log: &mut Log) -> Result<(), ResponseError> {
         let own = self.expected.idp.entity_id.as_str();
         let issuer = match shape.issuer {
-            None if issuer_required => Err(ResponseError::IssuerMissing { element: "Response" }),
+            None if issuer_required => Err(ResponseError::IssuerMissing { element: "Response", expected: own.to_owned() }),
             None => Ok(false),
             Some(issuer) => self.check_issuer(issuer, "Response").map(|_| true),
         };
         log.check("response_issuer", issuer, |issued| if *issued { own } else { "none, and none is required" }.to_owned())?;
         let destination = match shape.response.attribute("Destination") {
-            None => Err(ResponseError::DestinationMissing),
+            None => Err(ResponseError::DestinationMissing { expected: self.expected.acs_url.to_string() }),
             Some(actual) if actual == self.expected.acs_url.as_str() => Ok(()),
             Some(actual) => {
                 Err(ResponseError::DestinationMismatch { expected: self.expected.acs_url.to_string(), actual: printable(actual, 500) })
@@ -91,7 +91,7 @@ impl Profile<'_> {
         let attributes = log.check("attributes", read_attributes(assertion), |found| format!("{} attribute(s)", found.len()))?;
         log.verdict()?;
         // Past the verdict every value is there; without one the assertion is refused all the same.
-        let issuer = issuer.ok_or(ResponseError::IssuerMissing { element: "Assertion" })?;
+        let issuer = issuer.ok_or_else(|| self.no_issuer())?;
         let confirmation = confirmation.ok_or(ResponseError::BearerMissing)?;
         let authentication = authentication.ok_or(ResponseError::AuthnStatementMissing)?;
         Ok(VerifiedAssertion {
@@ -112,8 +112,12 @@ impl Profile<'_> {
     }
 
     fn read_issuer(&self, assertion: Node<'_>) -> Result<EntityId, ResponseError> {
-        let issuer = assertion.children_named(SAML, "Issuer").next().ok_or(ResponseError::IssuerMissing { element: "Assertion" })?;
+        let issuer = assertion.children_named(SAML, "Issuer").next().ok_or_else(|| self.no_issuer())?;
         self.check_issuer(issuer, "Assertion")
+    }
+
+    fn no_issuer(&self) -> ResponseError {
+        ResponseError::IssuerMissing { element: "Assertion", expected: self.expected.idp.entity_id.to_string() }
     }
 
     /// SAML core 2.2.5: an issuer is an entity id. It must be the identity provider of this sign-in, byte for byte.
@@ -135,9 +139,11 @@ impl Profile<'_> {
             (Solicitation::Request(expected), Some(actual)) => {
                 Err(ResponseError::InResponseToMismatch { element, expected: expected.to_owned(), actual: printable(actual, 200) })
             }
-            (Solicitation::Request(_), None) => Err(ResponseError::InResponseToMissing { element }),
+            (Solicitation::Request(expected), None) => Err(ResponseError::InResponseToMissing { element, expected: expected.to_owned() }),
             (Solicitation::Unsolicited, None) => Ok(None),
-            (Solicitation::Unsolicited, Some(_)) | (Solicitation::Refused, _) => Err(ResponseError::Unsolicited),
+            (Solicitation::Unsolicited, Some(_)) | (Solicitation::Refused, _) => {
+                Err(ResponseError::Unsolicited { actual: actual.map(|actual| printable(actual, 200)) })
+            }
             (Solicitation::NotCompared, actual) => Ok(actual.map(|actual| printable(actual, 200))),
         }
     }
@@ -179,7 +185,8 @@ impl Profile<'_> {
     fn check_bearer(&self, bearer: Node<'_>) -> Result<Confirmation, ResponseError> {
         let children = bearer.only_elements()?;
         let data = children.iter().find(|child| child.is(SAML, "SubjectConfirmationData")).ok_or(ResponseError::ConfirmationDataMissing)?;
-        let recipient = data.attribute("Recipient").ok_or(ResponseError::RecipientMissing)?;
+        let recipient =
+            data.attribute("Recipient").ok_or_else(|| ResponseError::RecipientMissing { expected: self.expected.acs_url.to_string() })?;
         if recipient != self.expected.acs_url.as_str() {
             return Err(ResponseError::RecipientMismatch {
                 expected: self.expected.acs_url.to_string(),
@@ -210,7 +217,7 @@ impl Profile<'_> {
                 return Err(ResponseError::AudienceMismatch { expected: own.to_owned(), actual });
             }
         }
-        if restricted { Ok(()) } else { Err(ResponseError::AudienceMissing) }
+        if restricted { Ok(()) } else { Err(ResponseError::AudienceMissing { expected: own.to_owned() }) }
     }
 }
 

@@ -33,8 +33,11 @@ pub struct Attribute {
     pub name: String,
     /// The `FriendlyName`, if one is given. For people, never to decide by.
     pub friendly_name: Option<String>,
-    /// The values that are text; structured values are left out.
+    /// The values that are text.
     pub values: Vec<String>,
+    /// How many values are elements instead: they have no text form and are not among the values. Whoever needs all values of
+    /// the attribute refuses it then.
+    pub structured: usize,
 }
 
 /// An assertion whose signature was verified and that passed every rule of the profile.

@@ -17,6 +17,7 @@ use crate::random::RandomError;
 use crate::sign_in::BeginError;
 
 use super::access::AccessError;
+use super::attributes::AttributeError;
 use super::choose::ChoiceError;
 use super::idp_initiated::TargetError;
 
@@ -157,6 +158,9 @@ pub enum LoginError {
     /// The sign-in did not begin.
     #[error(transparent)]
     Begin(#[from] BeginError),
+    /// Attributes that cannot be read whole.
+    #[error(transparent)]
+    Attribute(#[from] AttributeError),
     /// A sign-in that began at the IdP.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -211,6 +215,7 @@ impl LoginError {
             Self::Random(error) => error.code(),
             Self::Begin(error) => error.code(),
             Self::Choice(error) => error.code(),
+            Self::Attribute(error) => error.code(),
             Self::Target(error) => error.code(),
             Self::Access(error) => error.code(),
         }
@@ -228,6 +233,9 @@ impl LoginError {
             return format!("{self} {detail}");
         }
         if let Self::OpenId(error) = self {
+            return error.private();
+        }
+        if let Self::Attribute(error) = self {
             return error.private();
         }
         if let Self::Target(error) = self {
@@ -287,6 +295,7 @@ impl LoginError {
             Self::UserDisabled => (StatusCode::FORBIDDEN, "Your account is disabled", Mender::Administrator),
             Self::ConsentRefused => (StatusCode::OK, "You did not allow the access", Mender::Nobody),
             Self::Choice(error) => error.presentation(),
+            Self::Attribute(error) => error.presentation(),
             Self::Target(error) => error.presentation(),
             Self::Access(error) => error.presentation(),
             Self::Begin(BeginError::Quota) => (StatusCode::TOO_MANY_REQUESTS, "Too many sign-ins at once", Mender::Administrator),

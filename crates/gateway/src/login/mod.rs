@@ -12,6 +12,7 @@
 //! - Groups that are not all known refuse the sign-in; they are never read as none.
 
 mod access;
+mod attributes;
 mod browser;
 mod choose;
 mod consent;

@@ -22,6 +22,7 @@ use crate::config::{ExpiredCertificates, IdentityProvider, IdpId, Protocol, Requ
 use crate::pages::{self, AutoPost};
 use crate::request_id::RequestContext;
 
+use super::attributes::{self, first, values};
 use super::browser::Transaction;
 use super::diagnosis::Sent;
 use super::dispatch::Vehicle;
@@ -228,6 +229,7 @@ fn identify(
     if assertion.values(GROUPS_LINK).next().is_some() {
         return Err(LoginError::GroupsOverage(GROUPS_LINK.to_owned()));
     }
+    attributes::require_text(settings, assertion)?;
     let named = |names: &[&str]| names.iter().find_map(|name| first(assertion, name));
     let configured = |name: &Option<String>, usual: &[&str]| name.as_deref().map_or_else(|| named(usual), |name| first(assertion, name));
     let subject = subject(settings, assertion)?;
@@ -271,23 +273,11 @@ fn subject(settings: &SamlIdp, assertion: &VerifiedAssertion) -> Result<String, 
     if assertion.name_id.format.as_deref() != Some(TRANSIENT) {
         return Ok(assertion.name_id.value.clone());
     }
-    let made_for_it = SUBJECT_IDS.iter().find_map(|name| first(assertion, name));
-    let username = || settings.username_attribute.as_deref().and_then(|name| first(assertion, name));
+    // By `Name` alone: a `FriendlyName` is for people to read, and nobody is known by it.
+    let named = |name: &str| assertion.values(name).find(|value| !value.is_empty()).map(str::to_owned);
+    let made_for_it = SUBJECT_IDS.iter().find_map(|name| named(name));
+    let username = || settings.username_attribute.as_deref().and_then(named);
     made_for_it.or_else(username).ok_or_else(|| LoginError::SubjectNotStable(TRANSIENT.to_owned()))
-}
-
-/// All values of the attribute with this `Name`, or else this `FriendlyName`; each value is one group, whatever is in it.
-fn values(assertion: &VerifiedAssertion, name: &str) -> Vec<String> {
-    let by_name: Vec<String> = assertion.values(name).map(str::to_owned).collect();
-    if !by_name.is_empty() {
-        return by_name;
-    }
-    let friendly = assertion.attributes.iter().filter(|attribute| attribute.friendly_name.as_deref() == Some(name));
-    friendly.flat_map(|attribute| attribute.values.iter().cloned()).collect()
-}
-
-fn first(assertion: &VerifiedAssertion, name: &str) -> Option<String> {
-    values(assertion, name).into_iter().find(|value| !value.is_empty())
 }
 
 /// Us, as this IdP knows us.

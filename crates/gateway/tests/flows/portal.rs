@@ -3,7 +3,7 @@
 use gateway::clock::Clock;
 use oauth::jwt::SigningKey;
 use saml::EntityId;
-use saml::idp::{Answer, AnswerAttribute, Encryption, IdpKey, Signing, metadata_xml, parse_redirect_request};
+use saml::idp::{Answer, AnswerAttribute, Encryption, IdpKey, Signing, metadata_xml, parse_redirect_request, sign_response};
 use url::Url;
 
 use crate::browser::{Browser, From, Page};
@@ -18,6 +18,8 @@ pub(crate) struct Portal {
     pub(crate) key: IdpKey,
     /// Our certificate, as the portal has it: it encrypts to it, if it has one.
     pub(crate) encrypts_to: Option<Vec<u8>>,
+    /// What it writes in another way than usual, before it signs.
+    pub(crate) edit: Option<(&'static str, &'static str)>,
 }
 
 /// A new key with a certificate of these years.
@@ -47,6 +49,7 @@ impl Portal {
             entity_id,
             key,
             encrypts_to: None,
+            edit: None,
         }
     }
 
@@ -63,6 +66,7 @@ impl Portal {
             entity_id,
             key,
             encrypts_to: None,
+            edit: None,
         }
     }
 
@@ -94,14 +98,22 @@ impl Portal {
             lifetime: std::time::Duration::from_mins(1),
             session_index: "s1",
             random: self.world.app.random.bytes().unwrap(),
-            signing: Signing::Assertion,
+            signing: if self.edit.is_some() { Signing::Nothing } else { Signing::Assertion },
             encryption: self.encrypts_to.as_ref().map(|certificate_der| Encryption {
                 certificate_der,
                 key: self.world.app.random.bytes().unwrap(),
                 nonce: self.world.app.random.bytes().unwrap(),
             }),
         };
-        answer.to_form_field(&self.key).unwrap()
+        match self.edit {
+            None => answer.to_form_field(&self.key).unwrap(),
+            Some((from, to)) => {
+                let xml = answer.to_xml(&self.key).unwrap();
+                assert!(xml.contains(from), "{from:?} is not in {xml}");
+                let signed = sign_response(&xml.replace(from, to), &self.key).unwrap();
+                base64::Engine::encode(&base64::engine::general_purpose::STANDARD, signed)
+            }
+        }
     }
 
     /// Posts an answer from the portal's page, and goes on to the end.

@@ -7,6 +7,9 @@ const EMAIL: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
 const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
+/// A name; an attribute; text that is replaced in the answer before it is signed; the outcome.
+type Odd = (&'static str, (&'static str, &'static str), (&'static str, &'static str), Result<(), &'static str>);
+
 const PROVIDERS: &str = "  portal: { saml: { metadata_file: portal.xml, username_attribute: uid, allow_idp_initiated: true, idp_initiated_targets: [/, /ui/] } }
   strict: { saml: { metadata_file: portal.xml } }
   formatted: { saml: { metadata_file: portal.xml, name_id_format: 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent' } }";
@@ -102,4 +105,37 @@ async fn an_answer_that_nobody_asked_for() {
     let mut thief = portal.world.browser();
     let page = portal.post(&mut thief, "portal", &once, "").await;
     assert_eq!((page.code().as_deref(), thief.cookie("session")), (Some("login.assertion_replayed"), None));
+}
+
+#[tokio::test]
+async fn what_an_attribute_may_not_be() {
+    let mut portal = Portal::new(PROVIDERS).await;
+    let subject_id = "urn:oasis:names:tc:SAML:attribute:subject-id";
+    let value = "<saml:AttributeValue>a</saml:AttributeValue>";
+    let element = "<saml:AttributeValue>a</saml:AttributeValue><saml:AttributeValue><saml:NameID>b</saml:NameID></saml:AttributeValue>";
+    let cases: [Odd; 5] = [
+        ("a group that is an element", ("groups", "a"), (value, element), Err("login.attribute_structured")),
+        ("an element in an attribute that nobody needs", ("other", "a"), (value, element), Ok(())),
+        ("a NameID that is encrypted", ("other", "a"), ("saml:NameID", "saml:EncryptedID"), Err("saml.encrypted_part")),
+        ("a subject by its Name", (subject_id, "zoe"), ("emailAddress", "emailAddress"), Ok(())),
+        ("text alone", ("groups", "a"), (value, value), Ok(())),
+    ];
+    for (name, attribute, edit, expected) in cases {
+        portal.edit = Some(edit);
+        let (mut browser, request, relay_state) = portal.begin("strict").await;
+        let response = portal.answer("strict", Some(&request), (EMAIL, "zoe@example.com"), &[attribute]);
+        let page = portal.post(&mut browser, "strict", &response, &relay_state).await;
+        let outcome = if page.html.contains("You are signed in") { Ok(()) } else { Err(page.code().unwrap_or_default()) };
+        assert_eq!(outcome, expected.map_err(str::to_owned), "{name}: {}", page.text());
+    }
+    // A name for people to read is nobody's subject: with a transient NameID only the `Name` counts.
+    let named = r#"Name="urn:oasis:names:tc:SAML:attribute:subject-id""#;
+    let friendly = r#"Name="x" FriendlyName="urn:oasis:names:tc:SAML:attribute:subject-id""#;
+    for (edit, expected) in [((named, named), None), ((named, friendly), Some("login.subject_not_stable"))] {
+        portal.edit = Some(edit);
+        let (mut browser, request, relay_state) = portal.begin("strict").await;
+        let response = portal.answer("strict", Some(&request), (TRANSIENT, "_x"), &[(subject_id, "zoe@scope")]);
+        let page = portal.post(&mut browser, "strict", &response, &relay_state).await;
+        assert_eq!(page.code().as_deref(), expected, "{}", page.text());
+    }
 }

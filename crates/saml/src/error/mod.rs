@@ -8,7 +8,7 @@ mod response;
 mod xml;
 
 pub use metadata::MetadataError;
-pub use response::ResponseError;
+pub use response::{ClockReading, ResponseError};
 pub use xml::XmlError;
 
 /// Fingerprints for people to compare, or that there are none.

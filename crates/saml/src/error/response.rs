@@ -4,6 +4,24 @@ use jiff::Timestamp;
 
 use super::{MetadataError, XmlError};
 
+/// What our clock said when an instant was judged, and how far other clocks may differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockReading {
+    /// The present.
+    pub now: Timestamp,
+    /// The seconds that are allowed.
+    pub skew: i64,
+}
+
+impl ClockReading {
+    /// How the instant lies to our clock, in words.
+    fn against(self, instant: Timestamp) -> String {
+        let seconds = self.now.as_second().saturating_sub(instant.as_second());
+        let side = if seconds < 0 { "before" } else { "after" };
+        format!("the clock here says {}, {} s {side} it; {} s are allowed for the clocks", self.now, seconds.unsigned_abs(), self.skew)
+    }
+}
+
 /// Why a SAML response is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseError {
@@ -179,10 +197,12 @@ pub enum ResponseError {
     },
 
     /// No issuer where one is required.
-    #[error("{element} has no Issuer")]
+    #[error("{element} has no Issuer; it must be {expected:?}")]
     IssuerMissing {
         /// Which element.
         element: &'static str,
+        /// The identity provider of this sign-in.
+        expected: String,
     },
     /// Issued by another identity provider than the one the person was sent to.
     #[error("{element} was issued by {actual:?}, not by {expected:?}")]
@@ -195,8 +215,11 @@ pub enum ResponseError {
         actual: String,
     },
     /// No destination.
-    #[error("the response has no Destination")]
-    DestinationMissing,
+    #[error("the response has no Destination; it must be {expected:?}")]
+    DestinationMissing {
+        /// Our assertion consumer service.
+        expected: String,
+    },
     /// Meant for another address.
     #[error("the response is meant for {actual:?}, not for {expected:?}")]
     DestinationMismatch {
@@ -206,10 +229,12 @@ pub enum ResponseError {
         actual: String,
     },
     /// The response names no request, but one was made.
-    #[error("{element} names no request (InResponseTo)")]
+    #[error("{element} names no request (InResponseTo); it must name {expected:?}")]
     InResponseToMissing {
         /// Which element.
         element: &'static str,
+        /// Our request.
+        expected: String,
     },
     /// The response answers another request.
     #[error("{element} answers request {actual:?}, not {expected:?}")]
@@ -222,8 +247,11 @@ pub enum ResponseError {
         actual: String,
     },
     /// Nobody asked for this response.
-    #[error("the response answers no request of ours")]
-    Unsolicited,
+    #[error("the response answers no request of ours (InResponseTo {})", .actual.as_ref().map_or_else(|| "absent".to_owned(), |id| format!("{id:?}")))]
+    Unsolicited {
+        /// The request that it names.
+        actual: Option<String>,
+    },
     /// Not an instant.
     #[error("{field} is not a date and time with a time zone")]
     InstantInvalid {
@@ -231,12 +259,14 @@ pub enum ResponseError {
         field: &'static str,
     },
     /// Issued in the future: one of the clocks is wrong.
-    #[error("{field} is {instant}, which is in the future")]
+    #[error("{field} is {instant}, which is in the future: {}", .clock.against(*.instant))]
     IssuedInFuture {
         /// Which field.
         field: &'static str,
         /// The instant.
         instant: Timestamp,
+        /// Our clock.
+        clock: ClockReading,
     },
     /// No subject.
     #[error("the assertion has no Subject")]
@@ -254,8 +284,11 @@ pub enum ResponseError {
     #[error("the bearer confirmation has no SubjectConfirmationData")]
     ConfirmationDataMissing,
     /// A bearer confirmation without a recipient.
-    #[error("the bearer confirmation has no Recipient")]
-    RecipientMissing,
+    #[error("the bearer confirmation has no Recipient; it must be {expected:?}")]
+    RecipientMissing {
+        /// Our assertion consumer service.
+        expected: String,
+    },
     /// Meant for another recipient.
     #[error("the assertion is meant for recipient {actual:?}, not {expected:?}")]
     RecipientMismatch {
@@ -268,16 +301,20 @@ pub enum ResponseError {
     #[error("the bearer confirmation has no NotOnOrAfter")]
     ConfirmationUnbounded,
     /// The bearer confirmation ended.
-    #[error("the bearer confirmation ended at {not_on_or_after}")]
+    #[error("the bearer confirmation ended at {not_on_or_after}: {}", .clock.against(*.not_on_or_after))]
     ConfirmationExpired {
         /// When.
         not_on_or_after: Timestamp,
+        /// Our clock.
+        clock: ClockReading,
     },
     /// The bearer confirmation has not begun.
-    #[error("the bearer confirmation begins at {not_before}")]
+    #[error("the bearer confirmation begins at {not_before}: {}", .clock.against(*.not_before))]
     ConfirmationNotYetValid {
         /// When.
         not_before: Timestamp,
+        /// Our clock.
+        clock: ClockReading,
     },
     /// No conditions.
     #[error("the assertion has no Conditions")]
@@ -289,20 +326,27 @@ pub enum ResponseError {
         element: String,
     },
     /// The assertion ended.
-    #[error("the assertion ended at {not_on_or_after}")]
+    #[error("the assertion ended at {not_on_or_after}: {}", .clock.against(*.not_on_or_after))]
     Expired {
         /// When.
         not_on_or_after: Timestamp,
+        /// Our clock.
+        clock: ClockReading,
     },
     /// The assertion has not begun.
-    #[error("the assertion begins at {not_before}")]
+    #[error("the assertion begins at {not_before}: {}", .clock.against(*.not_before))]
     NotYetValid {
         /// When.
         not_before: Timestamp,
+        /// Our clock.
+        clock: ClockReading,
     },
     /// No audience.
-    #[error("the assertion names no audience")]
-    AudienceMissing,
+    #[error("the assertion names no audience; it must name {expected:?}")]
+    AudienceMissing {
+        /// Our entity id.
+        expected: String,
+    },
     /// Another audience.
     #[error("the assertion is meant for {actual:?}, not for {expected:?}")]
     AudienceMismatch {
@@ -315,10 +359,12 @@ pub enum ResponseError {
     #[error("the assertion has no AuthnStatement")]
     AuthnStatementMissing,
     /// The identity provider's session ended.
-    #[error("the identity provider's session ended at {not_on_or_after}")]
+    #[error("the identity provider's session ended at {not_on_or_after}: {}", .clock.against(*.not_on_or_after))]
     SessionExpired {
         /// When.
         not_on_or_after: Timestamp,
+        /// Our clock.
+        clock: ClockReading,
     },
 }
 
@@ -357,11 +403,11 @@ impl ResponseError {
             ResponseError::EncryptedPart { .. } => "saml.encrypted_part",
             ResponseError::IssuerMissing { .. } => "saml.issuer_missing",
             ResponseError::IssuerMismatch { .. } => "saml.issuer_mismatch",
-            ResponseError::DestinationMissing => "saml.destination_missing",
+            ResponseError::DestinationMissing { .. } => "saml.destination_missing",
             ResponseError::DestinationMismatch { .. } => "saml.destination_mismatch",
             ResponseError::InResponseToMissing { .. } => "saml.in_response_to_missing",
             ResponseError::InResponseToMismatch { .. } => "saml.in_response_to_mismatch",
-            ResponseError::Unsolicited => "saml.unsolicited",
+            ResponseError::Unsolicited { .. } => "saml.unsolicited",
             ResponseError::InstantInvalid { .. } => "saml.instant_invalid",
             ResponseError::IssuedInFuture { .. } => "saml.issued_in_future",
             ResponseError::SubjectMissing => "saml.subject_missing",
@@ -369,7 +415,7 @@ impl ResponseError {
             ResponseError::NameIdInvalid => "saml.name_id_invalid",
             ResponseError::BearerMissing => "saml.bearer_missing",
             ResponseError::ConfirmationDataMissing => "saml.confirmation_data_missing",
-            ResponseError::RecipientMissing => "saml.recipient_missing",
+            ResponseError::RecipientMissing { .. } => "saml.recipient_missing",
             ResponseError::RecipientMismatch { .. } => "saml.recipient_mismatch",
             ResponseError::ConfirmationUnbounded => "saml.confirmation_unbounded",
             ResponseError::ConfirmationExpired { .. } => "saml.confirmation_expired",
@@ -378,7 +424,7 @@ impl ResponseError {
             ResponseError::ConditionUnknown { .. } => "saml.condition_unknown",
             ResponseError::Expired { .. } => "saml.expired",
             ResponseError::NotYetValid { .. } => "saml.not_yet_valid",
-            ResponseError::AudienceMissing => "saml.audience_missing",
+            ResponseError::AudienceMissing { .. } => "saml.audience_missing",
             ResponseError::AudienceMismatch { .. } => "saml.audience_mismatch",
             ResponseError::AuthnStatementMissing => "saml.authn_statement_missing",
             ResponseError::SessionExpired { .. } => "saml.session_expired",

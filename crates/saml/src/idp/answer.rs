@@ -205,6 +205,13 @@ pub fn aggregate_xml(members: &str, key: &IdpKey) -> Result<String, IdpError> {
     Ok(sign_enveloped(&before, &format!("{members}</md:EntitiesDescriptor>"), "_aggregate", key)?)
 }
 
+/// A Response of the caller's own making, signed behind its Issuer: for tests of what no [`Answer`] says.
+pub fn sign_response(xml: &str, key: &IdpKey) -> Result<String, IdpError> {
+    let (before, after) = xml.split_once("</saml:Issuer>").ok_or(RequestError::Signing)?;
+    let id = before.split_once(r#" ID=""#).and_then(|(_, rest)| rest.split_once('"')).map(|(id, _)| id).ok_or(RequestError::IdInvalid)?;
+    Ok(sign_enveloped(&format!("{before}</saml:Issuer>"), after, id, key)?)
+}
+
 fn encrypt(assertion: &str, encryption: &Encryption<'_>) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(encryption.certificate_der).ok()?;
     let public = OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(certificate.public_key().raw).ok()?).ok()?;

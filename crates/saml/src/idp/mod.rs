@@ -6,7 +6,7 @@
 mod answer;
 mod incoming;
 
-pub use answer::{Answer, AnswerAttribute, Encryption, IdpError, Signing, aggregate_xml, failure, metadata_xml};
+pub use answer::{Answer, AnswerAttribute, Encryption, IdpError, Signing, aggregate_xml, failure, metadata_xml, sign_response};
 pub use incoming::{IncomingError, IncomingRequest, parse_post_request, parse_redirect_request};
 
 /// The key of a development identity provider: an RSA key and its certificate.

@@ -221,7 +221,7 @@ pub fn verify_response(delivery: &Delivery<'_>, expected: &Expected<'_>, request
     check_head(root, &head, ELEMENT, expected)?;
     match root.attribute("InResponseTo") {
         Some(answered) if answered == request_id => {}
-        None => return Err(ResponseError::InResponseToMissing { element: ELEMENT }.into()),
+        None => return Err(ResponseError::InResponseToMissing { element: ELEMENT, expected: request_id.to_owned() }.into()),
         Some(actual) => {
             let (expected, actual) = (request_id.to_owned(), printable(actual, 200));
             return Err(ResponseError::InResponseToMismatch { element: ELEMENT, expected, actual }.into());
@@ -315,7 +315,7 @@ fn check_signature(
 
 /// Profiles 4.4.4: the issuer is required and is the one whose keys were used; core 3.2.1: the destination is ours.
 fn check_head(root: Node<'_>, head: &Head<'_>, element: &'static str, expected: &Expected<'_>) -> Result<(), LogoutError> {
-    let issuer = head.issuer.ok_or(ResponseError::IssuerMissing { element })?;
+    let issuer = head.issuer.ok_or_else(|| ResponseError::IssuerMissing { element, expected: expected.issuer.to_string() })?;
     let is_entity = issuer.attribute("Format").is_none_or(|format| format == NAMEID_ENTITY);
     let actual = issuer.text()?;
     if !is_entity || actual != expected.issuer.as_str() {

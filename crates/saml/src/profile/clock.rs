@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::error::ResponseError;
+use crate::error::{ClockReading, ResponseError};
 use crate::instant;
 use crate::xml::Node;
 
@@ -22,24 +22,24 @@ pub(crate) struct Clock {
 pub(super) struct WindowKind {
     not_before: &'static str,
     not_on_or_after: &'static str,
-    early: fn(Timestamp) -> ResponseError,
-    late: fn(Timestamp) -> ResponseError,
+    early: fn(Timestamp, ClockReading) -> ResponseError,
+    late: fn(Timestamp, ClockReading) -> ResponseError,
 }
 
 /// The window of `Conditions` (SAML core 2.5.1.2).
 pub(super) const ASSERTION_WINDOW: WindowKind = WindowKind {
     not_before: "Conditions NotBefore",
     not_on_or_after: "Conditions NotOnOrAfter",
-    early: |not_before| ResponseError::NotYetValid { not_before },
-    late: |not_on_or_after| ResponseError::Expired { not_on_or_after },
+    early: |not_before, clock| ResponseError::NotYetValid { not_before, clock },
+    late: |not_on_or_after, clock| ResponseError::Expired { not_on_or_after, clock },
 };
 
 /// The window of `SubjectConfirmationData` (SAML core 2.4.1.2).
 pub(super) const CONFIRMATION_WINDOW: WindowKind = WindowKind {
     not_before: "SubjectConfirmationData NotBefore",
     not_on_or_after: "SubjectConfirmationData NotOnOrAfter",
-    early: |not_before| ResponseError::ConfirmationNotYetValid { not_before },
-    late: |not_on_or_after| ResponseError::ConfirmationExpired { not_on_or_after },
+    early: |not_before, clock| ResponseError::ConfirmationNotYetValid { not_before, clock },
+    late: |not_on_or_after, clock| ResponseError::ConfirmationExpired { not_on_or_after, clock },
 };
 
 /// A window that is open now.
@@ -51,6 +51,11 @@ pub(super) struct Window {
 impl Clock {
     pub(crate) fn new(now: Timestamp, skew: Duration) -> Clock {
         Clock { now, skew: SignedDuration::try_from(skew.min(MOST_SKEW)).unwrap_or(SignedDuration::ZERO) }
+    }
+
+    /// What an error says of this clock.
+    pub(crate) fn reading(&self) -> ClockReading {
+        ClockReading { now: self.now, skew: self.skew.as_secs() }
     }
 
     /// The end of a window as others' clocks may see it.
@@ -70,8 +75,8 @@ impl Clock {
         let not_before = optional(node, "NotBefore", kind.not_before)?;
         let not_on_or_after = optional(node, "NotOnOrAfter", kind.not_on_or_after)?;
         match (not_before, not_on_or_after) {
-            (Some(begin), _) if self.is_ahead(begin) => Err((kind.early)(begin)),
-            (_, Some(end)) if self.has_passed(end) => Err((kind.late)(end)),
+            (Some(begin), _) if self.is_ahead(begin) => Err((kind.early)(begin, self.reading())),
+            (_, Some(end)) if self.has_passed(end) => Err((kind.late)(end, self.reading())),
             _ => Ok(Window { not_before, not_on_or_after }),
         }
     }
@@ -79,7 +84,7 @@ impl Clock {
     /// `IssueInstant`: required, and not in the future.
     pub(crate) fn check_issued(&self, node: Node<'_>, field: &'static str) -> Result<Timestamp, ResponseError> {
         let instant = optional(node, "IssueInstant", field)?.ok_or(ResponseError::InstantInvalid { field })?;
-        if self.is_ahead(instant) { Err(ResponseError::IssuedInFuture { field, instant }) } else { Ok(instant) }
+        if self.is_ahead(instant) { Err(ResponseError::IssuedInFuture { field, instant, clock: self.reading() }) } else { Ok(instant) }
     }
 }
 

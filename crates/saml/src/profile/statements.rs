@@ -54,11 +54,11 @@ pub(super) fn read_authentication(assertion: Node<'_>, clock: &Clock) -> Result<
     let field = "AuthnInstant";
     let instant = optional(statement, field, field)?.ok_or(ResponseError::InstantInvalid { field })?;
     if clock.is_ahead(instant) {
-        return Err(ResponseError::IssuedInFuture { field, instant });
+        return Err(ResponseError::IssuedInFuture { field, instant, clock: clock.reading() });
     }
     let session_ends = optional(statement, "SessionNotOnOrAfter", "SessionNotOnOrAfter")?;
     if let Some(not_on_or_after) = session_ends.filter(|end| clock.has_passed(*end)) {
-        return Err(ResponseError::SessionExpired { not_on_or_after });
+        return Err(ResponseError::SessionExpired { not_on_or_after, clock: clock.reading() });
     }
     let context = statement.children_named(SAML, "AuthnContext").next();
     let class = context.and_then(|context| context.children_named(SAML, "AuthnContextClassRef").next());
@@ -90,15 +90,17 @@ pub(super) fn read_attributes(assertion: Node<'_>) -> Result<Vec<Attribute>, Res
 fn read_attribute(node: Node<'_>) -> Result<Attribute, ResponseError> {
     let invalid = || ResponseError::InvalidAttribute { element: node.label(), attribute: "Name" };
     let name = node.attribute("Name").filter(|name| !name.is_empty()).ok_or_else(invalid)?;
-    let mut values = Vec::new();
+    let (mut values, mut structured) = (Vec::new(), 0);
     for value in node.only_elements()? {
         if !value.is(SAML, "AttributeValue") {
             return Err(ResponseError::UnexpectedElement { element: value.label(), parent: node.label() });
         }
-        // Structured values (a NameID, say) have no text form; they are nobody's group or e-mail address.
+        // A structured value (a NameID, say) has no text form. It is counted, so that nobody takes what is left for all there is.
         if value.children().next().is_none() {
             values.push(value.text()?.to_owned());
+        } else {
+            structured += 1;
         }
     }
-    Ok(Attribute { name: name.to_owned(), friendly_name: node.attribute("FriendlyName").map(str::to_owned), values })
+    Ok(Attribute { name: name.to_owned(), friendly_name: node.attribute("FriendlyName").map(str::to_owned), values, structured })
 }

@@ -13,6 +13,8 @@ mod development_idp;
 #[cfg(test)]
 mod logout;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod metadata;
 #[cfg(test)]
 mod mutants;
