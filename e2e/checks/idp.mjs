@@ -26,6 +26,8 @@ const simpleSamlPhp = [
   ssp('aes128-cbc, response not signed', 'ssp', { tell: { encrypt: true, signResponse: false }, code: 'saml.cbc_unsigned' }),
   ssp('no response', 'ssp-unsigned', { note: 'our request unsigned where it demands a signature', refusedThere: /validat|signature|signed/i }),
   ssp('both signed', 'ssp-unsigned', { note: 'our request unsigned where it demands none', tell: { validateRequests: false } }),
+  ssp('both signed', 'ssp-metadata-signed', { note: 'and its metadata, as demanded' }),
+  ssp('no response', 'ssp-metadata-of-another', { note: 'metadata signed by another key than demanded', code: 'login.idp_metadata_unavailable' }),
   ssp('both signed', 'ssp-post', { note: 'our request by POST, its signature demanded' }),
   ssp('both signed', 'ssp', { note: 'its session used without ForceAuthn', hasSession: true, passwords: 0 }),
   ssp('both signed', 'ssp-force', { note: 'ForceAuthn asks for the password again', hasSession: true, passwords: 1 }),
@@ -64,6 +66,8 @@ const others = [
   row('pysaml2', 'aes256-gcm, response signed', 'pysaml2-encrypted-gcm'),
   row('oidc-provider', 'client_secret_basic', 'op-basic', { note: 'groups in the ID token' }),
   row('oidc-provider', 'client_secret_post', 'op-post', { note: 'groups in the ID token', user: 'bob' }),
+  row('oidc-provider', 'client_secret_jwt', 'op-jwt', { note: 'groups in the ID token' }),
+  row('oidc-provider', 'private_key_jwt', 'op-key', { note: 'groups in the ID token', user: 'carol' }),
   row('oidc-provider', 'client_secret_basic', 'op-userinfo', { note: 'groups in userinfo' }),
 ];
 
@@ -93,6 +97,7 @@ async function prove(matrix, each) {
   if (each.passwords !== undefined && passwords !== each.passwords) throw new Error(`asked for the password ${passwords} times, not ${each.passwords}`);
   const steps = trail.filter(({ url }) => ACS.test(new URL(url).pathname));
   if (each.refusedThere) return 'refused by the identity provider';
+  if (steps.length === 0 && each.code) return `refused with ${each.code}, before it was asked`;
   if (steps.length === 0) throw new Error('no answer came back');
   if (steps[0].body !== null) mustBeSent(each, Buffer.from(new URLSearchParams(steps[0].body).get('SAMLResponse'), 'base64').toString());
   const took = steps.reduce((sum, { ms }) => sum + ms, 0);
@@ -101,7 +106,8 @@ async function prove(matrix, each) {
 
 function tell({ ssp, gateways: { main }, metadata }, { idp, tell: how }) {
   const certificate = certificateIn(metadata[idp]).raw.toString('base64');
-  ssp.tell({ entityId: main.entityId, acs: `${main.publicUrl}/login/saml/${idp}/acs`, certificate, ...how });
+  const at = `${main.publicUrl}/login/saml/${idp}`;
+  ssp.tell({ entityId: main.entityId, acs: `${at}/acs`, slo: `${at}/slo`, certificate, ...how });
 }
 
 /** A session at SimpleSAMLphp in this browser, before Doorward asks. */

@@ -17,14 +17,16 @@ export async function startSimpleSamlPhp(programs, work, wantedPort = null) {
   const metadata = `${url}/simplesaml/saml2/idp/metadata.php`;
   await programs.ready(program, () => answers(metadata, 1));
   const tell = (sp) => {
-    writeFileSync(`${work}/sp.json.new`, JSON.stringify({ encrypt: false, signAssertion: true, signResponse: true, validateRequests: true, ...sp }));
+    writeFileSync(`${work}/sp.json.new`, JSON.stringify({ encrypt: false, slo: null, signAssertion: true, signResponse: true, validateRequests: true, ...sp }));
     renameSync(`${work}/sp.json.new`, `${work}/sp.json`);
   };
   return { url, metadata, entityId: `${url}/idp`, tell };
 }
 
-/** A key and a certificate for an identity provider: `idp.key` and `idp.crt`. */
+/** A key and a certificate for an identity provider: `idp.key` and `idp.crt`, unless they are there. */
 export async function makeCertificate(folder) {
+  if (existsSync(`${folder}/idp.crt`)) return;
+  mkdirSync(folder, { recursive: true });
   const files = ['-keyout', `${folder}/idp.key`, '-out', `${folder}/idp.crt`];
   const { code, stderr } = await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-sha256', '-days', '30', '-nodes', '-subj', '/CN=idp.test', ...files]);
   if (code !== 0) throw new Error(`openssl: ${stderr}`);

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { startDoorward, startFixture } from './doorward.mjs';
-import { startOpenIdProvider, startSimpleSamlPhp } from './idps.mjs';
+import { makeCertificate, startOpenIdProvider, startSimpleSamlPhp } from './idps.mjs';
 import { Programs, freePort } from './process.mjs';
 import { startLemonLdap, startPysaml2, startSamlIdp, startSamlp } from './saml_idps.mjs';
 
@@ -21,11 +21,13 @@ const saml = (metadata, more = {}) => ({ saml: { metadata, ...NAMES, ...more } }
 const oidc = (issuer, clientId, more = {}) => ({ oidc: { issuer, client_id: clientId, client_secret: SECRET, ...more } });
 
 /** What the gateway of most rows is configured with. The ids are those of the rows. */
-function identityProviders(ports) {
+function identityProviders(ports, work) {
   const ssp = `${local(ports.ssp)}/simplesaml/saml2/idp/metadata.php`;
   const each = (name, variants) => variants.map((variant) => [`${name}-${variant}`, saml(`${local(ports[name])}/${variant}/metadata`)]);
   return {
     ssp: saml(ssp),
+    'ssp-metadata-signed': saml(ssp, { metadata_signing_certificate: `${work}/simplesamlphp/cert/idp.crt` }),
+    'ssp-metadata-of-another': saml(ssp, { metadata_signing_certificate: `${work}/another/idp.crt` }),
     'ssp-unsigned': saml(ssp, { sign_requests: false }),
     'ssp-post': saml(ssp, { request_binding: 'post' }),
     'ssp-force': saml(ssp, { force_authn: true }),
@@ -39,6 +41,8 @@ function identityProviders(ports) {
     'llng-userinfo': oidc(local(ports.llng), 'llng-userinfo', { scopes }),
     'op-basic': oidc(local(ports.op), 'op-basic', { scopes }),
     'op-post': oidc(local(ports.op), 'op-post', { scopes }),
+    'op-jwt': oidc(local(ports.op), 'op-jwt', { scopes, client_auth: 'client_secret_jwt' }),
+    'op-key': oidc(local(ports.op), 'op-key', { scopes, client_auth: 'private_key_jwt', client_secret: undefined }),
     'op-userinfo': oidc(local(ports.opUserinfo), 'op-userinfo', { scopes }),
   };
 }
@@ -78,14 +82,16 @@ export async function startMatrix({ programs, work }) {
   const names = ['main', 'second', 'third', 'ssp', 'llng', 'samlp', 'pysaml2', 'samlIdp', 'samlIdpEncrypted', 'op', 'opUserinfo'];
   const ports = {};
   for (const name of names) ports[name] = await freePort(); // one by one: a port that is free twice is still one port
+  await Promise.all([makeCertificate(`${work}/simplesamlphp/cert`), makeCertificate(`${work}/another`)]);
   const fixture = await startFixture(programs);
-  const all = { main: identityProviders(ports), second: { llng: saml(`${local(ports.llng)}/saml/metadata`) }, third: { llng: saml(`${local(ports.llng)}/saml/metadata`) } };
+  const all = { main: identityProviders(ports, work), second: { llng: saml(`${local(ports.llng)}/saml/metadata`) }, third: { llng: saml(`${local(ports.llng)}/saml/metadata`) } };
   const gateways = {};
   for (const [name, idps] of Object.entries(all)) gateways[name] = writeGateway({ work: `${work}/${name}`, port: ports[name], idps, fixture });
   const metadata = await firstRun(programs, gateways, all);
   const [ssp] = await Promise.all([startSimpleSamlPhp(programs, `${work}/simplesamlphp`, ports.ssp), ...startOthers({ programs, work, ports, gateways, metadata })]);
   await Promise.all(Object.entries(gateways).map(([name, { config, publicUrl }]) => startDoorward(programs, config, publicUrl, [], `doorward-${name}`)));
-  return { gateways, ssp, metadata: metadata.main };
+  const op = { issuer: local(ports.op), redirectUri: `${gateways.main.publicUrl}/login/oidc/op-basic/callback` };
+  return { gateways, ssp, op, metadata: metadata.main };
 }
 
 async function firstRun(programs, gateways, all) {
@@ -104,7 +110,15 @@ async function firstRun(programs, gateways, all) {
 function startOthers({ programs, work, ports, gateways: { main }, metadata }) {
   const redirectUri = (id) => `${main.publicUrl}/login/oidc/${id}/callback`;
   const relyingParty = (id, claimsInIdToken) => ({ clientId: id, clientSecret: SECRET, redirectUri: redirectUri(id), claimsInIdToken });
-  const client = (id, method) => ({ client_id: id, client_secret: SECRET, redirect_uris: [redirectUri(id)], token_endpoint_auth_method: method });
+  const client = (id, method, more = { client_secret: SECRET }) => ({
+    client_id: id, redirect_uris: [redirectUri(id)], token_endpoint_auth_method: method, ...more,
+    backchannel_logout_uri: `${main.publicUrl}/login/oidc/${id}/backchannel_logout`, backchannel_logout_session_required: true,
+    post_logout_redirect_uris: [`${main.publicUrl}/logout/done`],
+  });
+  const opClients = [
+    client('op-basic', 'client_secret_basic'), client('op-post', 'client_secret_post'), client('op-jwt', 'client_secret_jwt'),
+    client('op-key', 'private_key_jwt', { jwks_uri: `${main.publicUrl}/login/oidc/op-key/jwks.json` }),
+  ];
   const ofPysaml2 = Object.fromEntries(pysaml2Variants.map((variant) => [variant, metadata.main[`pysaml2-${variant}`]]));
   const samlIdp = (id) => ({ work: `${work}/${id}`, metadata: metadata.main[id], entityId: main.entityId, acs: `${main.publicUrl}/login/saml/${id}/acs` });
   return [
@@ -117,7 +131,7 @@ function startOthers({ programs, work, ports, gateways: { main }, metadata }) {
     startSamlIdp(programs, { port: ports.samlIdp, ...samlIdp('saml-idp-signed'), encrypt: false }),
     startSamlIdp(programs, { port: ports.samlIdpEncrypted, ...samlIdp('saml-idp-encrypted'), encrypt: true }),
     startPysaml2(programs, { port: ports.pysaml2, work: `${work}/pysaml2`, metadata: ofPysaml2 }),
-    startOpenIdProvider(programs, redirectUri('op'), { port: ports.op, clients: [client('op-basic', 'client_secret_basic'), client('op-post', 'client_secret_post')] }),
+    startOpenIdProvider(programs, redirectUri('op'), { port: ports.op, clients: opClients }),
     startOpenIdProvider(programs, redirectUri('op'), { port: ports.opUserinfo, clients: [client('op-userinfo', 'client_secret_basic')], claimsIn: 'userinfo', name: 'oidc-provider-userinfo' }),
   ];
 }

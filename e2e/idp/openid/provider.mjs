@@ -17,7 +17,9 @@ const provider = new Provider(issuer, {
   conformIdTokenClaims: claimsIn === 'userinfo', // else the claims of the scopes stand in the ID token, as Okta and Entra do it
   findAccount: (_context, id) => (people[id] === undefined ? undefined : { accountId: id, claims: async () => claimsOf(id, people[id]) }),
   cookies: { keys: ['only-for-tests-on-loopback'] },
-  features: { devInteractions: { enabled: true }, rpInitiatedLogout: { enabled: true } },
+  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none'],
+  features: { devInteractions: { enabled: true }, rpInitiatedLogout: { enabled: true }, backchannelLogout: { enabled: true } },
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options), // its own guard lets nothing reach loopback, where Doorward is
   ttl: { Session: 3600, Grant: 3600, Interaction: 600, IdToken: 3600, AccessToken: 300, RefreshToken: 3600 },
   pkce: { required: () => true },
 });

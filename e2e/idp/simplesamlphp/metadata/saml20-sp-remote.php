@@ -10,6 +10,9 @@ if (is_readable($file)) {
         'saml20.sign.response' => $sp['signResponse'],
         'assertion.encryption' => $sp['encrypt'],
         'validate.authnrequest' => $sp['validateRequests'],
+        'SingleLogoutService' => $sp['slo'],
+        'sign.logout' => true,
+        'validate.logout' => true,
         'certData' => $sp['certificate'],
     ];
 }
