@@ -43,7 +43,7 @@ const lemonLdap = [
   llng('assertion signed', 'llng', { gateway: 'second' }),
   llng('aes128-cbc, response signed', 'llng', { gateway: 'third' }),
   llng('client_secret_basic', 'llng-id-token', { note: 'groups in the ID token' }),
-  llng('client_secret_basic', 'llng-userinfo', { note: 'groups in userinfo', user: 'bob' }),
+  llng('client_secret_post', 'llng-userinfo', { note: 'groups in userinfo', user: 'bob' }),
 ].map((each) => ({ ...each, password: each.user }));
 
 const samlp = [

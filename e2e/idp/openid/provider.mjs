@@ -23,5 +23,14 @@ const provider = new Provider(issuer, {
   ttl: { Session: 3600, Grant: 3600, Interaction: 600, IdToken: 3600, AccessToken: 300, RefreshToken: 3600 },
   pkce: { required: () => true },
 });
+// It takes the secret from header and body alike; here a client keeps to the method that it is registered with.
+provider.use(async (context, next) => {
+  await next();
+  const { client, body } = context.oidc ?? {};
+  if (context.path !== '/token' || client === undefined) return;
+  const inBody = body.client_assertion ? 'jwt' : body.client_secret && 'client_secret_post';
+  const used = context.headers.authorization ? 'client_secret_basic' : inBody ?? 'none';
+  if (!client.clientAuthMethod.endsWith(used)) [context.status, context.body] = [401, { error: 'invalid_client', error_description: `registered for ${client.clientAuthMethod}` }];
+});
 provider.on('server_error', (_context, error) => console.error('server_error', error));
 provider.listen(Number(new URL(issuer).port), '127.0.0.1', () => console.log(`ready ${issuer}`));
