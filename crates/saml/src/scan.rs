@@ -4,6 +4,8 @@
 //! name, so both are counted here first. The pass understands just enough of XML to know where tags begin and end; on
 //! input that is not well-formed it may count anything, and the parser refuses it afterwards.
 
+use memchr::{memchr, memchr3};
+
 use crate::error::XmlError;
 use crate::limits::Limits;
 
@@ -23,7 +25,11 @@ pub(crate) fn scan<'i>(bytes: &'i [u8], limits: &Limits, mode: Mode) -> Result<&
     }
     let text = std::str::from_utf8(bytes).map_err(|_| XmlError::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut scanner = Scanner { rest: text.as_bytes(), limits, mode, namespaces: Vec::new(), in_scope: 0 };
+    if text.starts_with('\u{feff}') {
+        // The parser would pass over it; to every other it is text before the document element.
+        return Err(XmlError::Malformed { detail: "two byte order marks".to_owned() });
+    }
+    let mut scanner = Scanner { rest: text.as_bytes(), limits, mode, namespaces: Vec::new(), in_scope: 0, nodes: 0 };
     scanner.skip_declaration();
     while scanner.next_markup()? {}
     Ok(text)
@@ -36,6 +42,8 @@ struct Scanner<'i, 'l> {
     /// For each open element, how many namespaces it declares.
     namespaces: Vec<usize>,
     in_scope: usize,
+    /// Elements and attributes so far.
+    nodes: usize,
 }
 
 impl Scanner<'_, '_> {
@@ -48,7 +56,7 @@ impl Scanner<'_, '_> {
 
     /// Goes to the next `<` and past what begins there; false at the end.
     fn next_markup(&mut self) -> Result<bool, XmlError> {
-        let Some(at) = self.rest.iter().position(|byte| *byte == b'<') else { return Ok(false) };
+        let Some(at) = memchr(b'<', self.rest) else { return Ok(false) };
         self.advance(at);
         if self.rest.starts_with(b"<!--") {
             self.optional(XmlError::Comment, b"-->")?;
@@ -75,33 +83,41 @@ impl Scanner<'_, '_> {
         Ok(())
     }
 
-    /// Counts the attributes of a start tag by their `=` outside quotes.
+    /// Counts the attributes of a start tag by their `=` outside quotes, and looks at their values.
+    ///
+    /// A tab or a line end in a value is a space to every XML processor (XML 1.0 section 3.3.3) but our parser: what is
+    /// canonicalized would differ from what the signer, or anybody else, has read.
     fn start_tag(&mut self) -> Result<(), XmlError> {
-        let (mut attributes, mut namespaces, mut quote, mut previous) = (0_usize, 0_usize, None, b'<');
-        let mut end = self.rest.len();
-        for (at, &byte) in self.rest.iter().enumerate().skip(1) {
-            match quote {
-                Some(open) if byte == open => quote = None,
-                Some(_) => {}
-                None => match byte {
-                    b'"' | b'\'' => quote = Some(byte),
-                    b'=' => attributes += 1,
-                    b'x' if previous.is_ascii_whitespace() && self.rest.get(at..).is_some_and(|rest| rest.starts_with(b"xmlns")) => {
-                        namespaces += 1;
+        let (mut attributes, mut namespaces, mut previous, mut at) = (0_usize, 0_usize, b'<', 1_usize);
+        while let Some(&byte) = self.rest.get(at) {
+            let behind = self.rest.get(at + 1..).unwrap_or_default();
+            at += 1;
+            match byte {
+                b'"' | b'\'' => {
+                    let length = memchr(byte, behind).unwrap_or(behind.len());
+                    let value = behind.get(..length).unwrap_or_default();
+                    if self.mode == Mode::Protocol && memchr3(b'\t', b'\n', b'\r', value).is_some() {
+                        return Err(XmlError::Malformed { detail: "a tab or a line end in an attribute value".to_owned() });
                     }
-                    b'>' => {
-                        end = at + 1;
-                        break;
+                    at = at.saturating_add(length).saturating_add(1);
+                }
+                b'=' => {
+                    attributes += 1;
+                    if attributes > self.limits.max_attributes {
+                        return Err(XmlError::TooManyAttributes { limit: self.limits.max_attributes });
                     }
-                    _ => {}
-                },
-            }
-            if attributes > self.limits.max_attributes {
-                return Err(XmlError::TooManyAttributes { limit: self.limits.max_attributes });
+                }
+                b'x' if previous.is_ascii_whitespace() && behind.starts_with(b"mlns") => namespaces += 1,
+                b'>' => break,
+                _ => {}
             }
             previous = byte;
         }
-        self.advance(end);
+        self.nodes = self.nodes.saturating_add(1 + attributes);
+        if self.nodes > self.limits.max_nodes {
+            return Err(XmlError::TooManyNodes { limit: self.limits.max_nodes });
+        }
+        self.advance(at);
         self.open(namespaces, previous == b'/')
     }
 

@@ -197,12 +197,31 @@ fn check_names(element: &uppsala::Element<'_>, mode: Mode) -> Result<(), XmlErro
     }
     for (prefix, uri) in &element.namespace_declarations {
         let undeclares_prefix = uri.is_empty() && !prefix.is_empty();
-        let odd = mode == Mode::Protocol && !uri.is_empty() && !(uri.contains(':') && uri.bytes().all(|byte| byte.is_ascii_graphic()));
+        let odd = mode == Mode::Protocol && !uri.is_empty() && !is_absolute_uri(uri);
         if undeclares_prefix || odd {
             return Err(XmlError::Namespace { name: printable(uri, 80) });
         }
     }
     Ok(())
+}
+
+/// A strict subset of RFC 3986: a scheme, a colon, the characters of URIs, whole escapes, one fragment, an authority without
+/// an address in brackets whose port is a number. libxml2 refuses to canonicalize the rest.
+fn is_absolute_uri(uri: &str) -> bool {
+    let Some((scheme, rest)) = uri.split_once(':') else { return false };
+    let named = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    let whole_escapes = rest.split('%').skip(1).all(|part| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
+    let characters = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=%".contains(&byte));
+    let authority = rest.strip_prefix("//").map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let host = authority.map(|authority| authority.rsplit('@').next().unwrap_or_default());
+    let port = host.and_then(|host| host.split_once(':')).map(|(_, port)| port);
+    named
+        && whole_escapes
+        && characters
+        && rest.matches('#').count() <= 1
+        && host.is_none_or(|host| !host.is_empty() && !host.starts_with(':'))
+        && port.is_none_or(|port| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn check_ids<'e>(element: &'e uppsala::Element<'_>, seen: &mut HashSet<&'e str>) -> Result<(), XmlError> {

@@ -32,6 +32,12 @@ pub enum XmlError {
         /// The limit.
         limit: usize,
     },
+    /// More elements, attributes and namespace declarations than the limit.
+    #[error("more than {limit} elements and attributes")]
+    TooManyNodes {
+        /// The limit.
+        limit: usize,
+    },
     /// A document type declaration.
     #[error("a document type declaration (DTD) is not allowed")]
     Dtd,
@@ -79,6 +85,7 @@ impl XmlError {
             XmlError::TooManyAttributes { .. } => "saml.too_many_attributes",
             XmlError::TooDeep { .. } => "saml.too_deep",
             XmlError::TooManyNamespaces { .. } => "saml.too_many_namespaces",
+            XmlError::TooManyNodes { .. } => "saml.too_many_nodes",
             XmlError::Dtd => "saml.dtd_forbidden",
             XmlError::Comment => "saml.comment_forbidden",
             XmlError::ProcessingInstruction => "saml.processing_instruction_forbidden",

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const LIMITS: Limits = Limits { max_bytes: 200, max_attributes: 3, max_depth: 3, max_namespaces: 4 };
+const LIMITS: Limits = Limits { max_bytes: 200, max_attributes: 3, max_depth: 3, max_namespaces: 4, max_nodes: 9 };
 
 #[test]
 fn tags_are_counted_and_text_is_not() {
@@ -21,6 +21,10 @@ fn tags_are_counted_and_text_is_not() {
         ("<a xmlns='u' xmlns:b='v'><c xmlns:d='w' xmlns:e='x'/><c xmlns:d='w' xmlns:e='x'/></a>", Ok(())),
         ("<a xmlns='u' xmlns:b='v'><c xmlns:d='w' xmlns:e='x' xmlns:f='y'/></a>", Err("saml.too_many_namespaces")),
         ("<a\txmlns='u'\nxmlns:b='v'><c\rxmlns:d='w' xmlns:e='x'><d xmlns='z'/></c></a>", Err("saml.too_many_namespaces")),
+        ("<a b='1' c='2' d='3'><b b='1' c='2' d='3'/><c b='1'/></a>", Err("saml.too_many_nodes")),
+        ("<a b='\t'/>", Err("saml.xml_malformed")),
+        ("<a\tb='1'\r\nc=\"\n\"/>", Err("saml.xml_malformed")),
+        ("<a\tb='1'\r\nc='&#10;'>\n\t\r</a>", Ok(())),
         ("<a xxmlns='1' b=' xmlns xmlns xmlns xmlns xmlns'/>", Ok(())),
         ("<a><!-- x --></a>", Err("saml.comment_forbidden")),
         ("<a><?x?></a>", Err("saml.processing_instruction_forbidden")),
@@ -44,6 +48,7 @@ fn metadata_may_have_comments_with_markup_in_them() {
         ("<a><![CDATA[<a><a><a><a><a>]]></a>", Ok(())),
         ("<!-- <!DOCTYPE a> --><!DOCTYPE a><a/>", Err("saml.dtd_forbidden")),
         ("<!-- never closed", Ok(())),
+        ("<a b='\n\t'/>", Ok(())),
     ] {
         assert_eq!(scan(text.as_bytes(), &LIMITS, Mode::Metadata).map(|_| ()).map_err(|error| error.code()), expected, "{text}");
     }

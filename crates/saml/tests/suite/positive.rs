@@ -36,6 +36,19 @@ const POSITIVES: &[Positive] = &[
     ("CRLF line ends", || lines("\r\n"), "alice"),
     ("CR line ends", || lines("\r"), "alice"),
     ("line ends in base64", wrapped_base64, "alice"),
+    ("line ends between attributes", || unsigned_change(" Method=\"urn", "\r\n\tMethod=\"urn"), "alice"),
+    ("a tab in an attribute value, as a reference", || Setup::edited(" Name=\"groups\"", " Name=\"gr&#9;oups\""), "alice"),
+    (
+        "four thousand groups",
+        || {
+            Setup::edited(
+                "<saml:AttributeValue>sre",
+                &format!("{}<saml:AttributeValue>sre", "<saml:AttributeValue>g</saml:AttributeValue>".repeat(4_000)),
+            )
+        },
+        "alice",
+    ),
+    ("ten inclusive prefixes", || with_prefixes("#default saml samlp xs xsi ds md a b c"), "alice"),
     ("an unused namespace declaration", || unsigned_change("<saml:Subject>", "<saml:Subject xmlns:x=\"urn:x\">"), "alice"),
     ("an attribute in single quotes with spaces", || unsigned_change(" Method=\"urn", "  Method = \"urn"), "alice"),
     (

@@ -3,6 +3,7 @@
 
 use super::{Attack, attack};
 use crate::setup::Setup;
+use crate::signer::Style;
 
 const SIGNED_ASSERTION: &str = "simplesamlphp/signed_assertion";
 
@@ -12,7 +13,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     attack(2, "xmlns:Version instead of Version", "saml.version_unsupported", || change(" Version=\"2.0\"", " xmlns:Version=\"urn:2.0\"")),
     attack(2, "xmlns:Method instead of Method", "saml.bearer_missing", || Setup::edited(" Method=\"urn", " xmlns:Method=\"urn")),
-    attack(2, "xmlns:NotOnOrAfter instead of NotOnOrAfter", "saml.confirmation_unbounded", || {
+    attack(2, "xmlns:NotOnOrAfter instead of NotOnOrAfter", "saml.xml_namespace_invalid", || {
         Setup::edited("Data NotOnOrAfter=\"2026", "Data xmlns:NotOnOrAfter=\"2026")
     }),
     attack(2, "xmlns:Algorithm beside the algorithm", "saml.digest_mismatch", || {
@@ -43,12 +44,33 @@ pub(super) const ATTACKS: &[Attack] = &[
         change("<samlp:Status>", &format!("<a b='>'>{}<samlp:Status>", "<a>".repeat(1_000)))
     }),
     attack(13, "eighty thousand empty elements", "saml.too_large", || whole_of("<a/>", 80_000)),
-    attack(13, "as many empty elements as fit", "saml.unexpected_element", || {
+    attack(13, "as many empty elements as fit", "saml.too_many_nodes", || {
         change("<samlp:Status>", &format!("{}<samlp:Status>", "<a/>".repeat(60_000)))
     }),
     attack(13, "as many references to characters as fit", "saml.status_not_success", || {
         change("<samlp:StatusCode Value=\"", &format!("<samlp:StatusCode Value=\"{}", "&#65;".repeat(48_000)))
     }),
+    attack(13, "eleven prefixes to look up", "saml.signature_malformed", || {
+        Setup::fresh().sign_with("_a", &Style { prefixes: Some("a b c d e f g h i j k"), ..Style::default() })
+    }),
+    attack(5, "two byte order marks", "saml.xml_malformed", || {
+        let mut setup = Setup::fresh().sign("_a");
+        setup.xml.insert_str(0, "\u{feff}\u{feff}");
+        setup
+    }),
+    attack(5, "a line end in an attribute value", "saml.xml_malformed", || change(" Name=\"", " Name=\"\n")),
+    attack(5, "a tab in an attribute value that was signed as a reference", "saml.xml_malformed", || {
+        let mut setup = Setup::edited(" Name=\"groups\"", " Name=\"gr&#9;oups\"");
+        setup.replace("&#9;", "\t");
+        setup
+    }),
+    attack(7, "a namespace name with a broken escape", "saml.xml_namespace_invalid", || namespace("http://x.test/%zz")),
+    attack(7, "a namespace name with a bracket", "saml.xml_namespace_invalid", || namespace("http://[::1]/")),
+    attack(7, "a namespace name with a brace", "saml.xml_namespace_invalid", || namespace("urn:{x}")),
+    attack(7, "a namespace name with two fragments", "saml.xml_namespace_invalid", || namespace("urn:x#a#b")),
+    attack(7, "a namespace name with no host", "saml.xml_namespace_invalid", || namespace("http://:80/")),
+    attack(7, "a namespace name with a port that is none", "saml.xml_namespace_invalid", || namespace("http://x.test:port/")),
+    attack(7, "a namespace name with no scheme", "saml.xml_namespace_invalid", || namespace("1:x")),
     attack(13, "an external entity", "saml.dtd_forbidden", || {
         let mut setup = Setup::capture(SIGNED_ASSERTION);
         setup.xml.insert_str(0, r#"<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>"#);
@@ -98,6 +120,10 @@ fn change(from: &str, to: &str) -> Setup {
     let mut setup = Setup::capture(SIGNED_ASSERTION);
     setup.replace_first(from, to);
     setup
+}
+
+fn namespace(name: &str) -> Setup {
+    change("<saml:Subject>", &format!("<saml:Subject xmlns:x=\"{name}\">"))
 }
 
 fn attributes(count: usize) -> Setup {
