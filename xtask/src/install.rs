@@ -12,12 +12,14 @@ use crate::shell::{self, Job};
 
 const LIMIT: Duration = Duration::from_mins(15);
 
-/// The SAML IdPs (PHP, Perl), the second opinion on signatures, the browser, the load generator, and what starts them.
+/// The SAML IdPs (PHP, Perl), the second opinion on signatures, the browser, the load generator, what starts them,
+/// and the compiler of libFuzzer.
 /// LemonLDAP::NG is the portal alone, with what its SAML needs; as a whole it brings a manager and a web server.
-const DEBIAN: [&str; 19] = [
+const DEBIAN: [&str; 20] = [
     "ca-certificates",
     "chromium",
     "fonts-dejavu-core",
+    "g++",
     "libglib-perl",
     "libio-string-perl",
     "liblasso-perl",

@@ -1,9 +1,11 @@
-//! Project chores: `cargo xtask test | tidy | e2e [NAME] | bench [NAME]`.
+//! Project chores: `cargo xtask test | tidy | e2e [NAME] | bench [NAME] | fuzz [TARGET] | differential`.
 //!
 //! `test` is the whole proof that a change is good, from a machine with nothing installed; the others are its parts, for one's own use.
 
 mod bench;
+mod differential;
 mod e2e;
+mod fuzz;
 mod install;
 mod shell;
 mod smoke;
@@ -35,10 +37,27 @@ enum Chore {
         /// Suites to run; all when none is named
         names: Vec<String>,
     },
-    /// Measure Doorward against the same upstream without it
+    /// Measure Doorward against the same upstream without it, and (`saml`) a response against a bare RSA verification
     Bench {
         /// Benchmarks to run; all when none is named
         names: Vec<String>,
+    },
+    /// Compare what the SAML crate accepts with libxmlsec, over thousands of changed documents
+    Differential {
+        /// Where the sequence of changes begins
+        #[arg(long)]
+        seed: Option<u64>,
+        /// How many documents
+        #[arg(long)]
+        documents: Option<u64>,
+    },
+    /// Give hostile bytes to the parsers and checks, with AddressSanitizer
+    Fuzz {
+        /// Targets to run, one after the other; all when none is named
+        targets: Vec<String>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
     },
     /// Start `doorward dev`, ask it for a 401, stop it
     Smoke,
@@ -62,6 +81,8 @@ fn run(arguments: &Arguments) -> Result<bool> {
         Chore::Tidy => tidy::run(&root),
         Chore::E2e { names } => e2e::run(&root, names),
         Chore::Bench { names } => bench::run(&root, names),
+        Chore::Differential { seed, documents } => differential::run(&root, *seed, *documents),
+        Chore::Fuzz { targets, seconds } => fuzz::run(&root, targets, *seconds),
         Chore::Smoke => smoke::run(&root).map(|()| true),
     }
 }

@@ -8,8 +8,10 @@ use anyhow::ensure;
 
 use crate::shell::{self, Job};
 use crate::steps::Steps;
-use crate::{e2e, install, smoke, tidy};
+use crate::{differential, e2e, fuzz, install, smoke, tidy};
 
+/// For each target: enough to run every input of its corpus, and to notice that the harness still works.
+const FUZZ_SECONDS: u64 = 5;
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// Runs all steps; gives whether nothing failed.
@@ -29,6 +31,13 @@ pub(crate) fn run(root: &Path) -> bool {
         steps.run("e2e", |log| e2e::suites(root, &[], log));
     } else {
         steps.skip("e2e", "an install or the release build failed");
+    }
+    if is_installed {
+        steps.run("differential test", |log| differential::compare(root, log, None, None));
+        steps.run("fuzz targets", |log| fuzz::smoke(root, log, FUZZ_SECONDS));
+    } else {
+        steps.skip("differential test", "an install failed");
+        steps.skip("fuzz targets", "an install failed");
     }
     steps.summary(start.elapsed())
 }

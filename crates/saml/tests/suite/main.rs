@@ -11,6 +11,8 @@ mod captures;
 #[cfg(test)]
 mod development_idp;
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod logout;
 #[cfg(test)]
 mod messages;
