@@ -9,7 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use oauth::client::discovery::{IssuerUrl, ProviderMetadata};
-use oauth::client::id_token::{self, IdTokenClaims};
+use oauth::client::issuer::TokenIssuer;
+use oauth::client::id_token::{self, IdTokenClaims, Nonce};
 use oauth::client::logout_token::{self, LogoutToken};
 use oauth::jwks::JwkSet;
 use oauth::jwt::{Alg, SigningKey};
@@ -23,6 +24,7 @@ pub const CLAIMS: &str = r#"{"iss":"https://idp.example","sub":"s1","aud":["door
 
 static KEYS: LazyLock<JwkSet> = LazyLock::new(|| JwkSet::new(vec![SigningKey::from_pkcs8(&key_der("idp")).unwrap().public_jwk()]));
 static PAIR: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::from_pkcs8(&key_der("idp")).unwrap());
+static ISSUERS: LazyLock<[TokenIssuer; 1]> = LazyLock::new(|| [TokenIssuer { issuer: ISSUER.clone(), tenant: None }]);
 static ISSUER: LazyLock<IssuerUrl> = LazyLock::new(|| IssuerUrl::parse("https://idp.example").unwrap());
 
 /// A token with exactly this header and payload, truly signed.
@@ -35,11 +37,13 @@ pub fn sign(header: &[u8], payload: &[u8]) -> String {
 
 fn id_verdict(token: &str) -> Option<IdTokenClaims> {
     let expected = id_token::Expected {
-        issuer: &ISSUER,
+        issuers: &*ISSUERS,
         client_id: "doorward",
-        nonce: "n1",
+        nonce: Nonce::Required("n1"),
+        subject: None,
         algorithms: &Alg::ALL,
         max_age: Some(60),
+        acr_values: &[],
         access_token: None,
         now: Timestamp::from_second(1_800_000_000).unwrap(),
         leeway: Duration::from_secs(60),

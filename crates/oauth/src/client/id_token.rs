@@ -281,4 +281,6 @@ fn hash_of(alg: Alg) -> &'static Algorithm {
 }
 
 #[cfg(test)]
+mod malformed;
+#[cfg(test)]
 mod tests;
