@@ -22,10 +22,10 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::Clock;
 use crate::loopback::{self, Running, StartError};
 use crate::page;
 use crate::people::Person;
+use crate::{Clock, SECOND_FACTOR};
 
 /// What the provider knows of the one client it serves.
 #[derive(Clone)]
@@ -53,6 +53,7 @@ struct Agreed {
     nonce: Option<String>,
     scope: String,
     auth_time: Timestamp,
+    has_second_factor: bool,
     expires_at: Timestamp,
 }
 
@@ -125,6 +126,7 @@ async fn discovery(State(provider): State<SharedProvider>) -> Response {
         "id_token_signing_alg_values_supported": [provider.key.alg().name()],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
+        "acr_values_supported": [SECOND_FACTOR],
         "scopes_supported": ["openid", "email", "profile", "groups"],
         "claims_supported": ["sub", "name", "email", "email_verified", "preferred_username", "groups", "auth_time", "acr"],
         "authorization_response_iss_parameter_supported": true,

@@ -24,6 +24,15 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[error("the system's random number generator failed")]
 pub struct RandomError;
 
+/// What a sign-in with a second factor is called here: SAML's AuthnContext class and OpenID's `acr`. Nobody has one to show, so who
+/// is asked for it is taken to have it.
+pub const SECOND_FACTOR: &str = "urn:doorward:dev:second-factor";
+
+/// That class, if it is among those that a service wishes for.
+fn second_factor(wishes: impl IntoIterator<Item = impl AsRef<str>>) -> Option<&'static str> {
+    wishes.into_iter().any(|wish| wish.as_ref() == SECOND_FACTOR).then_some(SECOND_FACTOR)
+}
+
 /// `N` random bytes in base64url: letters, digits, `-` and `_`.
 fn random_token<const N: usize>() -> Result<String, RandomError> {
     let mut bytes = [0_u8; N];

@@ -26,4 +26,6 @@ pub mod request_id;
 pub mod routes;
 pub mod runtime;
 pub mod sign_in;
+pub mod step_up;
 pub(crate) mod unrouted;
+pub(crate) mod wildcard;

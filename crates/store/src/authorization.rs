@@ -44,6 +44,9 @@ pub enum Stage {
         user: UserId,
         /// In which browser session.
         session: BrowserSessionId,
+        /// What the sign-in was asked for; none where a session was there already.
+        #[serde(default)]
+        step_up: Option<StepUpAsked>,
     },
     /// The code was issued or the person was sent on: nothing more may happen.
     Completed,
@@ -64,6 +67,18 @@ pub struct SignInState {
     /// Who probably signs in: the address that the person typed, or the client's `login_hint`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_hint: Option<String>,
+    /// What was asked for beyond the identity provider's own settings.
+    #[serde(default)]
+    pub step_up: Option<StepUpAsked>,
+}
+
+/// A stronger or newer sign-in that the identity provider was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepUpAsked {
+    /// AuthnContext classes or `acr` values, any of which will do; empty: no wish.
+    pub acr: Vec<String>,
+    /// The greatest age of the sign-in, in seconds; 0: it must not answer from its own session.
+    pub max_age: Option<u64>,
 }
 
 /// What the identity provider's answer must match.

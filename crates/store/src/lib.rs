@@ -39,10 +39,13 @@ mod prune;
 mod refresh;
 mod seal;
 mod sessions;
+mod step_up;
 mod time;
 mod users;
 
-pub use authorization::{Advanced, AuthorizationRequest, Loaded, NewAuthorizationRequest, Purpose, SignInProtocol, SignInState, Stage};
+pub use authorization::{
+    Advanced, AuthorizationRequest, Loaded, NewAuthorizationRequest, Purpose, SignInProtocol, SignInState, Stage, StepUpAsked,
+};
 pub use clients::{Client, NewClient};
 pub use codes::{NewCode, RedeemedCode, Redemption};
 pub use consents::Consent;
@@ -60,4 +63,5 @@ pub use prune::Pruned;
 pub use refresh::{NewRefreshToken, Rotation, RotationRequest};
 pub use seal::SealingKey;
 pub use sessions::{BrowserSession, IdpSession, NewBrowserSession};
+pub use step_up::StepUpDemand;
 pub use users::{Created, NewIdentity, User};

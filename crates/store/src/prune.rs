@@ -49,6 +49,11 @@ const STATEMENTS: &[(&str, SignedDuration)] = &[
              (SELECT user_id, client_id, upstream, redirect_host FROM consents WHERE given_at < $1 LIMIT $2)",
         YEAR,
     ),
+    (
+        "DELETE FROM step_up_demands WHERE (user_id, client_id, upstream, tool) IN
+             (SELECT user_id, client_id, upstream, tool FROM step_up_demands WHERE expires_at < $1 LIMIT $2)",
+        HOUR,
+    ),
     ("DELETE FROM clients WHERE id IN (SELECT id FROM clients WHERE expires_at < $1 LIMIT $2)", HOUR),
 ];
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::idp_oidc::{Agreed, Provider, SharedProvider};
 use crate::page;
 use crate::people::{Person, person};
-use crate::random_token;
+use crate::{random_token, second_factor};
 
 /// How long a code may wait for its exchange.
 const CODE_LIFETIME: SignedDuration = SignedDuration::from_mins(1);
@@ -27,6 +27,7 @@ pub(super) struct Request {
     code_challenge: Option<String>,
     code_challenge_method: Option<String>,
     login_hint: Option<String>,
+    acr_values: Option<String>,
     prompt: Option<String>,
     username: Option<String>,
 }
@@ -88,6 +89,7 @@ fn issue_code(provider: &Provider, request: &Request, challenge: &CodeChallenge,
         nonce: request.nonce.clone(),
         scope: request.scope.clone().unwrap_or_default(),
         auth_time: now,
+        has_second_factor: second_factor(request.acr_values.as_deref().unwrap_or_default().split(' ')).is_some(),
         expires_at: now.saturating_add(CODE_LIFETIME).unwrap_or(now),
     };
     provider.lock().codes.insert(code.clone(), agreed);
@@ -114,6 +116,7 @@ impl Request {
             ("scope", &self.scope),
             ("state", &self.state),
             ("nonce", &self.nonce),
+            ("acr_values", &self.acr_values),
             ("code_challenge", &self.code_challenge),
             ("code_challenge_method", &self.code_challenge_method),
         ];

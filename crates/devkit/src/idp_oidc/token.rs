@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
 use crate::idp_oidc::{Agreed, Provider, SharedProvider};
-use crate::random_token;
+use crate::{SECOND_FACTOR, random_token};
 
 /// How long an ID token and an access token are valid.
 const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(5);
@@ -73,7 +73,7 @@ fn issue(provider: &Provider, mut agreed: Agreed) -> Option<Value> {
     claims.insert("iat".to_owned(), json!(now.as_second()));
     claims.insert("exp".to_owned(), json!(agreed.expires_at.as_second()));
     claims.insert("auth_time".to_owned(), json!(agreed.auth_time.as_second()));
-    claims.insert("acr".to_owned(), json!("urn:doorward:dev:no-password"));
+    claims.insert("acr".to_owned(), json!(if agreed.has_second_factor { SECOND_FACTOR } else { "urn:doorward:dev:no-password" }));
     claims.insert("sid".to_owned(), json!(random_token::<8>().ok()?));
     claims.insert("at_hash".to_owned(), json!(URL_SAFE_NO_PAD.encode(half)));
     if let Some(nonce) = &agreed.nonce {

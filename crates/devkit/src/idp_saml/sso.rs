@@ -14,11 +14,13 @@ use url::{Url, form_urlencoded};
 use crate::idp_saml::{Provider, SharedProvider};
 use crate::page;
 use crate::people::{Person, person};
-use crate::random_token;
+use crate::{random_token, second_factor};
 
 /// How long an assertion may be presented.
 const LIFETIME: Duration = Duration::from_mins(5);
 const EMAIL_FORMAT: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+/// What a sign-in is called that nobody wished to be stronger.
+const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
 /// Core section 3.2.2.2: the provider may not ask, and nobody is signed in.
 const NO_PASSIVE: &str = "urn:oasis:names:tc:SAML:2.0:status:NoPassive";
 
@@ -118,6 +120,7 @@ fn respond(provider: &Provider, request: &IncomingRequest, acs: &Url, person: Pe
         attributes: &attributes(person),
         now: (provider.settings.clock)(),
         lifetime: LIFETIME,
+        authn_context: second_factor(&request.requested_authn_context).unwrap_or(PASSWORD),
         session_index: &session,
         random,
         signing: provider.settings.signing,

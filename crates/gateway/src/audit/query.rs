@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{AuditError, Decision, Event, Kind, journal};
+use crate::wildcard;
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +80,7 @@ impl Filter {
         let text = |pattern: &Option<String>, value: Option<&String>| match (pattern, value) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(pattern), Some(value)) => wildcard(pattern, value),
+            (Some(pattern), Some(value)) => wildcard::matches(pattern, value),
         };
         self.since.is_none_or(|since| event.time >= since)
             && self.until.is_none_or(|until| event.time < until)
@@ -122,28 +123,12 @@ impl Filter {
 fn is_person(pattern: &str, event: &Event) -> bool {
     let Some(person) = &event.person else { return false };
     let names = [Some(&person.user_id), person.linked_to.as_ref(), person.username.as_ref(), person.email.as_ref()];
-    names.into_iter().flatten().any(|name| wildcard(pattern, name))
+    names.into_iter().flatten().any(|name| wildcard::matches(pattern, name))
 }
 
 fn is_client(pattern: &str, event: &Event) -> bool {
     let Some(client) = &event.client else { return false };
-    [Some(&client.id), client.name.as_ref()].into_iter().flatten().any(|name| wildcard(pattern, name))
-}
-
-/// `*` stands for any run of characters; all else for itself, whatever its case.
-fn wildcard(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
-    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut remaining) = text.strip_prefix(first) else { return false };
-    let mut pieces = rest.split('*').peekable();
-    while let Some(piece) = pieces.next() {
-        if pieces.peek().is_none() {
-            return remaining.ends_with(piece);
-        }
-        let Some((_, behind)) = remaining.split_once(piece) else { return false };
-        remaining = behind;
-    }
-    true
+    [Some(&client.id), client.name.as_ref()].into_iter().flatten().any(|name| wildcard::matches(pattern, name))
 }
 
 /// What a reader came upon.

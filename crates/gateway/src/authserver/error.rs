@@ -129,6 +129,9 @@ pub(crate) enum Error {
     /// The refresh token lay unused longer than `tokens.refresh_idle`.
     #[error("the refresh token was not used for too long")]
     RefreshTokenIdle,
+    /// A call needs a better sign-in than the one that this token rests on.
+    #[error("a stronger or newer sign-in is needed")]
+    StepUpRequired,
     /// The grant was revoked or its person disabled.
     #[error("the access was revoked")]
     GrantEnded,
@@ -230,6 +233,7 @@ impl Error {
             Self::RefreshTokenExpired => "authserver.refresh_token_expired",
             Self::RefreshTokenReused => "authserver.refresh_token_reused",
             Self::RefreshTokenIdle => "authserver.refresh_token_idle",
+            Self::StepUpRequired => "authserver.step_up_required",
             Self::GrantEnded => "authserver.grant_ended",
             Self::IdpSessionEnded { .. } => "authserver.idp_session_ended",
             Self::Store(error) => error.code(),
@@ -274,6 +278,7 @@ impl Error {
             | Self::RefreshTokenExpired
             | Self::RefreshTokenReused
             | Self::RefreshTokenIdle
+            | Self::StepUpRequired
             | Self::GrantEnded
             | Self::IdpSessionEnded { .. } => (StatusCode::BAD_REQUEST, "invalid_grant", Person),
             Self::Resource(_) => (StatusCode::BAD_REQUEST, "invalid_target", Client),

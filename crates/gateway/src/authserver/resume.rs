@@ -11,7 +11,7 @@ use oauth::server::authorize::{AuthorizationParams, ReplyTarget};
 use oauth::server::parameters::Parameters;
 use store::{
     Advanced, AuthorizationRequest, AuthorizationRequestId, BrowserSession, ClientId, Loaded, NewCode, NewGrant, Purpose, Stage,
-    StoreError, User, UserId,
+    StepUpDemand, StoreError, User, UserId,
 };
 
 use super::clients;
@@ -19,9 +19,10 @@ use super::error::Error;
 use super::{issue, record, reply};
 use crate::app::{App, SharedApp};
 use crate::audit::{Client, Kind};
-use crate::config::Config;
+use crate::config::{Config, Upstream};
 use crate::cookies::{self, Cookie};
 use crate::request_id::RequestContext;
+use crate::step_up::{self, Strength};
 
 /// Answers the client whose request this is.
 pub async fn get(
@@ -67,12 +68,16 @@ async fn resume(app: &App, headers: &HeaderMap, query: &[u8], known: &mut Known)
     let target = known.target.insert(ReplyTarget::of(params));
 
     match &request.stage {
-        Stage::SignedIn { user, session } => {
+        Stage::SignedIn { user, session, .. } => {
             let person = app.store.user(*user).await?.ok_or(Error::PersonDisabled)?;
             let person = known.user.insert(person);
-            check_person(&config, params, person)?;
+            let upstream = check_person(&config, params, person)?;
             let session = app.store.browser_session(*session).await?.ok_or(Error::GrantEnded)?;
             issue::require_idp_session(&session.sign_in(), now)?;
+            if !is_strong_enough(app, upstream, params, *user, &session, now).await? {
+                // The hub knows what to do about it; who came here past it goes there now.
+                return Ok(reply::redirect(&format!("/login?req={}", request.id), []));
+            }
             complete(app, &request, now).await?;
             let code = code(app, &config, params, *user, &session, now).await?;
             let clear = Cookie::Transaction(request.id).clear(&config.public_url);
@@ -107,13 +112,34 @@ fn params_of(request: &AuthorizationRequest) -> Result<AuthorizationParams, Erro
 }
 
 /// The person may still come in, and by this identity provider to this upstream.
-fn check_person(config: &Config, params: &AuthorizationParams, person: &User) -> Result<(), Error> {
+fn check_person<'c>(config: &'c Config, params: &AuthorizationParams, person: &User) -> Result<&'c Upstream, Error> {
     if person.disabled_at.is_some() {
         return Err(Error::PersonDisabled);
     }
     let upstream = config.upstreams.get(params.upstream.as_str()).filter(|upstream| upstream.resource == params.resource);
     let upstream = upstream.ok_or(Error::UpstreamGone)?;
-    if upstream.identity_providers.contains(person.idp.as_str()) { Ok(()) } else { Err(Error::IdpRefused) }
+    if upstream.identity_providers.contains(person.idp.as_str()) { Ok(upstream) } else { Err(Error::IdpRefused) }
+}
+
+/// Whether the sign-in is good enough for the upstream, and for what a call of this client was refused for. If it is, that is settled.
+async fn is_strong_enough(
+    app: &App,
+    upstream: &Upstream,
+    params: &AuthorizationParams,
+    user: UserId,
+    session: &BrowserSession,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let client = ClientId::parse(&params.client_id).map_err(|_| Error::ClientUnknown)?;
+    let (requirement, is_demanded) = step_up::for_sign_in(&app.store, upstream, &client, user, now).await?;
+    let strength = Strength { acr: session.acr.as_deref(), authn_instant: Some(session.authn_instant) };
+    if requirement.unmet(&strength, now).is_some() {
+        return Ok(false);
+    }
+    if is_demanded {
+        app.store.settle_step_up(&StepUpDemand { user, client: &client, upstream: upstream.id.as_str() }).await?;
+    }
+    Ok(true)
 }
 
 /// Of two browsers tabs that come here at once, one gets the code.

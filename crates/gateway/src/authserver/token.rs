@@ -24,6 +24,7 @@ use crate::app::{App, SharedApp};
 use crate::audit::{Event, Kind};
 use crate::config::Config;
 use crate::request_id::RequestContext;
+use crate::step_up::{self, Strength};
 
 /// Redeems a code or a refresh token.
 pub async fn post(
@@ -197,6 +198,7 @@ impl Exchange<'_> {
         *subject = Subject { user: Some(grant.user), grant: Some(grant.id), upstream: Some(grant.upstream.clone()) };
         self.check_upstream(&grant)?;
         self.check_resource(resource, &grant.resource)?;
+        self.check_sign_in(&grant).await?;
         let scopes = scope::narrowed(scope, &issue::scopes(&grant)?).map_err(Error::Scope)?;
         if grant.revoked_at.is_none() {
             issue::require_idp_session(&grant.sign_in, self.now)?;
@@ -238,6 +240,15 @@ impl Exchange<'_> {
     fn check_upstream(&self, grant: &Grant) -> Result<(), Error> {
         let same = self.config.upstreams.get(grant.upstream.as_str()).is_some_and(|upstream| upstream.resource.as_str() == grant.resource);
         if same { Ok(()) } else { Err(Error::UpstreamGone) }
+    }
+
+    /// Where a call has just needed a better sign-in, a token that rests on the old one would be refused again: the client has to
+    /// begin a sign-in, which this answer makes it do. Checked before the token is used up.
+    async fn check_sign_in(&self, grant: &Grant) -> Result<(), Error> {
+        let upstream = self.config.upstreams.get(grant.upstream.as_str()).ok_or(Error::UpstreamGone)?;
+        let (requirement, is_demanded) = step_up::for_sign_in(&self.app.store, upstream, &grant.client, grant.user, self.now).await?;
+        let strength = Strength { acr: grant.sign_in.acr.as_deref(), authn_instant: grant.sign_in.authn_instant };
+        if is_demanded && requirement.unmet(&strength, self.now).is_some() { Err(Error::StepUpRequired) } else { Ok(()) }
     }
 
     /// RFC 8707 section 2.2: a `resource` here must mean the grant's.

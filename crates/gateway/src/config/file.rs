@@ -130,12 +130,37 @@ pub(super) struct FileUpstream {
     pub(super) timeout: String,
     /// Who may sign in for this upstream; without it, every identity provider.
     pub(super) identity_providers: Option<Vec<String>>,
+    /// How strong and how recent a sign-in must be: for everything here, or for some tools. All rules that fit must be met.
+    pub(super) step_up: Vec<FileStepUp>,
 }
 
 impl Default for FileUpstream {
     fn default() -> Self {
-        Self { name: None, url: None, host: None, scopes: vec!["mcp".to_owned()], timeout: "60s".to_owned(), identity_providers: None }
+        Self {
+            name: None,
+            url: None,
+            host: None,
+            scopes: vec!["mcp".to_owned()],
+            timeout: "60s".to_owned(),
+            identity_providers: None,
+            step_up: Vec::new(),
+        }
     }
+}
+
+/// How strong and how recent a sign-in must be: at least one of `acr` and `max_age`.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct FileStepUp {
+    /// Names of the tools whose calls need it, whatever their case; `*` stands for any characters. Without it, every request to the upstream needs it.
+    #[schemars(extend("examples" = [["delete_*", "transfer_money"]]))]
+    pub(super) tools: Option<Vec<String>>,
+    /// Ways to sign in, any of which will do: AuthnContext classes of SAML, `acr` values of OpenID Connect.
+    #[schemars(extend("examples" = [["https://refeds.org/profile/mfa"]]))]
+    pub(super) acr: Vec<String>,
+    /// How long ago the person may have signed in at the identity provider.
+    #[schemars(extend("examples" = ["15m"]))]
+    pub(super) max_age: Option<String>,
 }
 
 /// Who has a role: whoever is in one of `groups` or is one of `users`.

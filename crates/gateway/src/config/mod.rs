@@ -35,7 +35,7 @@ pub use public_url::{PublicUrl, PublicUrlError};
 pub use sources::Sources;
 pub use types::{
     ANY_DOMAIN, Audit, Client, Config, ExpiredCertificates, IdentityProvider, Limits, MetadataSigners, MetadataSource, OidcIdp, PolicyFile,
-    Protocol, Registration, RequestBinding, Role, RoleMapping, Rule, SamlIdp, Sessions, Tls, Tokens, Upstream, UpstreamChoice,
+    Protocol, Registration, RequestBinding, Role, RoleMapping, Rule, SamlIdp, Sessions, StepUpRule, Tls, Tokens, Upstream, UpstreamChoice,
 };
 
 #[cfg(test)]

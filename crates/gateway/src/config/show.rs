@@ -152,6 +152,7 @@ fn show_upstream(upstream: &Upstream) -> Value {
         "scopes": upstream.scopes.iter().map(Scope::as_str).collect::<Vec<_>>(),
         "timeout": show_duration(upstream.timeout),
         "identity_providers": upstream.identity_providers,
+        "step_up": upstream.step_up.iter().map(|rule| json!({ "tools": rule.tools, "acr": rule.acr, "max_age": rule.max_age.map(show_duration) })).collect::<Vec<_>>(),
     })
 }
 

@@ -99,6 +99,19 @@ pub struct Upstream {
     pub timeout: Duration,
     /// Who may sign in for it; all of them where the file names none.
     pub identity_providers: BTreeSet<IdpId>,
+    /// How strong and how recent a sign-in must be.
+    pub step_up: Vec<StepUpRule>,
+}
+
+/// How strong and how recent a sign-in must be; one of `acr` and `max_age` at least says something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepUpRule {
+    /// Patterns of the names of the tools whose calls need it; `None`: every request.
+    pub tools: Option<Vec<String>>,
+    /// AuthnContext classes or `acr` values, any of which will do; empty: any at all.
+    pub acr: Vec<String>,
+    /// The greatest age of the sign-in.
+    pub max_age: Option<Duration>,
 }
 
 /// Who has a role. A person has it when one of `groups` or `users` fits, and the sign-in came from one of `identity_providers`.

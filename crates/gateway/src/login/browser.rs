@@ -4,7 +4,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use oauth::Secret;
 use oauth::server::authorize::AuthorizationParams;
-use store::{Advanced, AuthorizationRequest, AuthorizationRequestId, BrowserSession, Loaded, Purpose, Stage, User};
+use store::{Advanced, AuthorizationRequest, AuthorizationRequestId, BrowserSession, Loaded, Purpose, Stage, StepUpAsked, User};
 
 use crate::app::App;
 use crate::config::{Config, IdentityProvider, IdpId, Upstream};
@@ -118,6 +118,14 @@ impl Transaction {
     /// What the person has just typed.
     pub(super) fn set_login_hint(&mut self, typed: Option<&str>) {
         self.login_hint = typed.map(str::to_owned);
+    }
+
+    /// What the identity provider was asked for beyond its settings, if the browser is there.
+    pub(super) fn step_up_asked(&self) -> Option<StepUpAsked> {
+        match &self.request.stage {
+            Stage::SignIn(leg) => leg.step_up.clone(),
+            Stage::Consent | Stage::ChooseIdp | Stage::SignedIn { .. } | Stage::Completed | Stage::Denied { .. } => None,
+        }
     }
 
     /// Counts a departure to `idp` for the loop breaker; gives the cookie that goes with the reply.

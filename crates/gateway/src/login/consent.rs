@@ -102,7 +102,7 @@ pub(super) async fn was_remembered(
     }
     let subject = Subject { transaction: Some(transaction), user: Some(&browser.user), ..Subject::default() };
     record::durable(app, context, Kind::Consent, &subject, Some(("remembered", "true"))).await?;
-    let stage = Stage::SignedIn { user: browser.user.id, session: browser.session.id };
+    let stage = Stage::SignedIn { user: browser.user.id, session: browser.session.id, step_up: None };
     let _: Advanced = transaction.advance(app, &stage).await?;
     Ok(true)
 }

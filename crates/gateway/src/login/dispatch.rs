@@ -5,7 +5,7 @@
 
 use axum::response::Response;
 use http::HeaderMap;
-use store::{Advanced, Purpose, Stage};
+use store::{Advanced, Purpose, Stage, StepUpAsked};
 
 use crate::app::App;
 use crate::audit::Kind;
@@ -18,7 +18,7 @@ use super::choose::ChoiceError;
 use super::error::LoginError;
 use super::forms::{see_other, with_cookie};
 use super::record::{self, Subject};
-use super::{access, choose, consent, oidc, saml};
+use super::{access, choose, consent, oidc, saml, step_up};
 
 /// `GET /login?req=…`
 pub(super) async fn next(app: &App, context: &RequestContext, headers: &HeaderMap, id: &str) -> Result<Response, LoginError> {
@@ -41,10 +41,17 @@ pub(super) async fn next(app: &App, context: &RequestContext, headers: &HeaderMa
         }
         // Back from the IdP without an answer: the person may choose again.
         Stage::SignIn(_) => choose_or_leave(app, headers, &transaction).await,
-        Stage::SignedIn { user, .. } => {
+        Stage::SignedIn { user, session, step_up } => {
             if let Some(page) = access::refuse(app, context, headers, &transaction, *user).await? {
                 // Who asked for an answer without a page gets it from the authorization server.
                 return Ok(if transaction.no_page() { see_other(&resume(&transaction)) } else { page });
+            }
+            let again = step_up::still_to_ask(app, &transaction, *user, *session, step_up.as_ref()).await?;
+            if again.is_some() && transaction.no_page() {
+                return without_page(app, context, headers, &transaction).await;
+            }
+            if let Some((idp, asked)) = again {
+                return Ok(depart(app, headers, &transaction, &idp, Some(asked)).await?.into_redirect());
             }
             let response = finish(app, &transaction).await?;
             choose::remember(app, headers, response).await
@@ -62,10 +69,21 @@ pub(super) async fn leave(
     transaction: &Transaction,
     idp: &IdentityProvider,
 ) -> Result<Departure, LoginError> {
+    let step_up = step_up::to_ask(app, headers, transaction).await?;
+    depart(app, headers, transaction, idp, step_up).await
+}
+
+async fn depart(
+    app: &App,
+    headers: &HeaderMap,
+    transaction: &Transaction,
+    idp: &IdentityProvider,
+    step_up: Option<StepUpAsked>,
+) -> Result<Departure, LoginError> {
     let count = transaction.count_departure(app, headers, idp.id.as_str())?;
     let vehicle = match &idp.protocol {
-        Protocol::Saml(settings) => saml::start(app, transaction, idp, settings).await?,
-        Protocol::Oidc(settings) => oidc::start(app, transaction, idp, settings).await?,
+        Protocol::Saml(settings) => saml::start(app, transaction, idp, settings, step_up).await?,
+        Protocol::Oidc(settings) => oidc::start(app, transaction, idp, settings, step_up).await?,
     };
     Ok(Departure { vehicle, count })
 }
@@ -126,7 +144,9 @@ async fn without_page(app: &App, context: &RequestContext, headers: &HeaderMap, 
     let runtime = app.runtime.load_full();
     let browser = SignedInBrowser::find(app, headers).await?;
     let session = browser.filter(|browser| transaction.require_allowed(&runtime.config, &browser.session.idp).is_ok());
-    let error = LoginError::from(if session.is_some() { ChoiceError::ConsentRequired } else { ChoiceError::LoginRequired });
+    // Where the consent is no longer the question, the sign-in is: it is not strong or recent enough.
+    let consent_is_missing = session.is_some() && transaction.request.stage == Stage::Consent;
+    let error = LoginError::from(if consent_is_missing { ChoiceError::ConsentRequired } else { ChoiceError::LoginRequired });
     let subject = Subject { transaction: Some(transaction), user: session.as_ref().map(|browser| &browser.user), ..Subject::default() };
     record::refusal(app, context, Kind::SignInRefused, &subject, &error).await;
     let _: Advanced = transaction.advance(app, &Stage::Denied { code: error.code().to_owned() }).await?;
@@ -144,7 +164,7 @@ async fn use_session(app: &App, headers: &HeaderMap, transaction: &Transaction) 
         return Ok(false);
     }
     consent::remember(app, transaction, browser.user.id).await?;
-    let stage = Stage::SignedIn { user: browser.user.id, session: browser.session.id };
+    let stage = Stage::SignedIn { user: browser.user.id, session: browser.session.id, step_up: None };
     // Lost: another request of this browser moved on; the hub is asked again either way.
     let _: Advanced = transaction.advance(app, &stage).await?;
     Ok(true)

@@ -20,6 +20,7 @@ use super::access::AccessError;
 use super::attributes::AttributeError;
 use super::choose::ChoiceError;
 use super::idp_initiated::TargetError;
+use super::step_up::StepUpUnmet;
 
 /// Why a sign-in, a consent or a sign-out does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +129,9 @@ pub enum LoginError {
     /// The person did not prove anew who they are, although that was asked for.
     #[error("A fresh sign-in was asked for, but the identity provider used an older one.")]
     ReauthenticationMissing,
+    /// What the person wants to reach needs a stronger or newer sign-in than they made.
+    #[error(transparent)]
+    StepUp(#[from] StepUpUnmet),
     /// The callback's parameters.
     #[error("The answer of the identity provider was refused: {0}.")]
     Callback(#[from] CallbackError),
@@ -204,6 +208,7 @@ impl LoginError {
             Self::NameIdFormatMismatch(_) => "login.name_id_format_mismatch",
             Self::AuthnContextMismatch(_) => "login.authn_context_mismatch",
             Self::ReauthenticationMissing => "login.reauthentication_missing",
+            Self::StepUp(_) => "login.step_up_unmet",
             Self::Callback(error) => error.code(),
             Self::StateMismatch => "login.state_mismatch",
             Self::Pkce(error) => error.code(),
@@ -240,6 +245,9 @@ impl LoginError {
         }
         if let Self::Target(error) = self {
             return error.private();
+        }
+        if let Self::StepUp(error) = self {
+            return format!("{self} {}", error.evidence());
         }
         let mut text = self.to_string();
         let mut next = std::error::Error::source(self);
@@ -291,6 +299,7 @@ impl LoginError {
             | Self::GroupsOverage(_)
             | Self::NameIdFormatMismatch(_)
             | Self::AuthnContextMismatch(_) => (StatusCode::FORBIDDEN, "The sign-in was refused", Mender::IdpAdministrator),
+            Self::StepUp(_) => (StatusCode::FORBIDDEN, "A stronger sign-in is needed", Mender::IdpAdministrator),
             Self::ReauthenticationMissing => (StatusCode::FORBIDDEN, "A fresh sign-in is needed", Mender::Start),
             Self::UserDisabled => (StatusCode::FORBIDDEN, "Your account is disabled", Mender::Administrator),
             Self::ConsentRefused => (StatusCode::OK, "You did not allow the access", Mender::Nobody),
@@ -311,6 +320,7 @@ impl LoginError {
         match self {
             Self::LoopDetected { evidence } => Some(evidence.clone()),
             Self::MetadataUnavailable { cause, .. } => Some((*cause).to_owned()),
+            Self::StepUp(error) => Some(error.evidence()),
             Self::IdpMismatch { received, .. } => Some(received.clone()),
             Self::Callback(CallbackError::Refused { error, .. }) => Some(error.clone()),
             Self::OpenId(error) => error.exact_value(),

@@ -30,6 +30,7 @@ mod return_path;
 mod saml;
 mod signout;
 mod sp_metadata;
+mod step_up;
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use oauth::client::id_token::{Expected, Nonce};
 use oauth::client::token::Exchange;
 use oauth::pkce::{self, CodeChallenge};
 use serde_json::Value;
-use store::{IdpSession, SignInProtocol, SignInState, Stage};
+use store::{IdpSession, SignInProtocol, SignInState, Stage, StepUpAsked};
 
 use crate::app::App;
 use crate::config::{IdentityProvider, OidcIdp, Protocol};
@@ -26,17 +26,24 @@ use super::dispatch::Vehicle;
 use super::error::LoginError;
 use super::forms::{see_other, with_cookie};
 use super::provision::{self, VerifiedIdentity};
+use super::step_up;
 
 /// Sends the browser to the IdP, with `state`, `nonce` and PKCE kept in the stored stage.
-pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityProvider, settings: &OidcIdp) -> Result<Vehicle, LoginError> {
+pub(super) async fn start(
+    app: &App,
+    transaction: &Transaction,
+    idp: &IdentityProvider,
+    settings: &OidcIdp,
+    step_up: Option<StepUpAsked>,
+) -> Result<Vehicle, LoginError> {
     let metadata = openid::metadata(app, settings).await?;
     // The state begins with the request's id: the callback finds the stored request, and the browser's cookie, by it.
     let state = format!("{}.{}", transaction.request.id, app.random.token()?.expose());
     let nonce = app.random.token()?;
     let pkce_verifier = pkce::verifier(app.random.bytes()?);
-    let (fresh, max_age) = (wants_fresh(transaction, settings), settings.max_age.map(|age| age.as_secs()));
+    let (fresh, max_age) = (wants_fresh(transaction, settings, step_up.as_ref()), greatest_age(settings, step_up.as_ref()));
     // `max_age` alone is passed over by some providers, `prompt` alone leaves no trace in the answer.
-    let prompt = if transaction.force_login() { Some("login".to_owned()) } else { settings.prompt.clone() };
+    let prompt = if asks_anew(transaction, step_up.as_ref()) { Some("login".to_owned()) } else { settings.prompt.clone() };
     let url = authorization_url(
         &metadata,
         &AuthenticationRequest {
@@ -47,14 +54,15 @@ pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityPr
             nonce: nonce.expose(),
             code_challenge: &CodeChallenge::of_verifier(pkce_verifier.expose())?,
             max_age: if fresh { Some(0) } else { max_age },
-            acr_values: &settings.acr_values,
+            acr_values: &step_up::classes(&settings.acr_values, step_up.as_ref()),
             prompt: prompt.as_deref(),
             login_hint: transaction.login_hint_for(idp),
             domain_hint: settings.domain_hint.as_deref(),
         },
     );
     let protocol = SignInProtocol::Oidc { state_hash: store::sha256(state.as_bytes()), nonce, pkce_verifier };
-    let next = Stage::SignIn(SignInState { idp: idp.id.to_string(), protocol, login_hint: transaction.login_hint().map(str::to_owned) });
+    let next =
+        Stage::SignIn(SignInState { idp: idp.id.to_string(), protocol, login_hint: transaction.login_hint().map(str::to_owned), step_up });
     match transaction.advance(app, &next).await? {
         store::Advanced::Moved { .. } => Ok(Vehicle::Address(url)),
         store::Advanced::Lost => Err(LoginError::OutOfStep),
@@ -86,10 +94,10 @@ pub(super) async fn finish(
     let tokens = openid::exchange(app, settings, &metadata, exchange).await?;
     let id_token = tokens.required_id_token().map_err(OpenIdError::from)?;
     let now = app.clock.now();
-    let max_age = if wants_fresh(transaction, settings) {
+    let max_age = if wants_fresh(transaction, settings, leg.step_up.as_ref()) {
         Some(seconds_since(transaction.request.created_at, now))
     } else {
-        settings.max_age.map(|age| age.as_secs())
+        greatest_age(settings, leg.step_up.as_ref())
     };
     let expected = Expected {
         issuers: &metadata.token_issuers,
@@ -98,7 +106,7 @@ pub(super) async fn finish(
         subject: None,
         algorithms: &metadata.id_token_algorithms,
         max_age,
-        acr_values: &settings.acr_values,
+        acr_values: &step_up::classes(&settings.acr_values, leg.step_up.as_ref()),
         access_token: Some(&tokens.access_token),
         now,
         leeway: openid::LEEWAY,
@@ -113,7 +121,8 @@ pub(super) async fn finish(
         email: person.email,
         display_name: person.display_name,
         groups: person.groups,
-        authn_instant: person.auth_time.unwrap_or_else(|| app.clock.now()),
+        // Not said is older than any limit: the provider must say it where it is asked for (OpenID Connect Core section 2).
+        authn_instant: person.auth_time.unwrap_or(jiff::Timestamp::UNIX_EPOCH),
         must_be_fresh: false,
         acr: person.acr,
         idp_session: IdpSession {
@@ -163,8 +172,19 @@ fn sent((name, value): (String, Value)) -> Sent {
 }
 
 /// Whether the person must prove anew who they are.
-fn wants_fresh(transaction: &Transaction, settings: &OidcIdp) -> bool {
-    transaction.force_login() || settings.prompt.as_deref().is_some_and(|prompt| prompt.split(' ').any(|word| word == "login"))
+fn wants_fresh(transaction: &Transaction, settings: &OidcIdp, step_up: Option<&StepUpAsked>) -> bool {
+    asks_anew(transaction, step_up) || settings.prompt.as_deref().is_some_and(|prompt| prompt.split(' ').any(|word| word == "login"))
+}
+
+/// The same, for this sign-in and not for every one at this IdP.
+fn asks_anew(transaction: &Transaction, step_up: Option<&StepUpAsked>) -> bool {
+    transaction.force_login() || step_up.is_some_and(|asked| asked.max_age == Some(0))
+}
+
+/// How many seconds ago the person may have proven who they are.
+fn greatest_age(settings: &OidcIdp, step_up: Option<&StepUpAsked>) -> Option<u64> {
+    let of_idp = settings.max_age.map(|age| age.as_secs());
+    [of_idp, step_up.and_then(|asked| asked.max_age)].into_iter().flatten().min()
 }
 
 fn seconds_since(earlier: Timestamp, now: Timestamp) -> u64 {

@@ -80,7 +80,8 @@ pub(super) async fn sign_in(
         }
         consent::remember(app, transaction, user.id).await?;
         // Lost: a second answer of the IdP was faster; its session is as good as this one.
-        let _: Advanced = transaction.advance(app, &Stage::SignedIn { user: user.id, session }).await?;
+        let _: Advanced =
+            transaction.advance(app, &Stage::SignedIn { user: user.id, session, step_up: transaction.step_up_asked() }).await?;
     }
     Ok(cookie)
 }

@@ -14,7 +14,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use jiff::Timestamp;
 use saml::{AuthnRequest, Binding, EntityId, Expected, IdpMetadata, ResponseError, ServiceProvider, VerifiedAssertion};
-use store::{IdpSession, OnceKind, SignInProtocol, SignInState, Stage};
+use store::{IdpSession, OnceKind, SignInProtocol, SignInState, Stage, StepUpAsked};
 use url::Url;
 
 use crate::app::App;
@@ -29,7 +29,7 @@ use super::dispatch::Vehicle;
 use super::error::LoginError;
 use super::forms::{Form, with_cookie};
 use super::provision::{self, VerifiedIdentity};
-use super::{idp_initiated, idp_metadata};
+use super::{idp_initiated, idp_metadata, step_up};
 
 const SKEW: Duration = Duration::from_mins(1);
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
@@ -44,7 +44,13 @@ const DISPLAY_NAMES: [&str; 4] =
     ["displayName", "urn:oid:2.16.840.1.113730.3.1.241", "http://schemas.microsoft.com/identity/claims/displayname", "cn"];
 
 /// Sends the browser to the IdP with an AuthnRequest, whose id is kept in the stored stage.
-pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityProvider, settings: &SamlIdp) -> Result<Vehicle, LoginError> {
+pub(super) async fn start(
+    app: &App,
+    transaction: &Transaction,
+    idp: &IdentityProvider,
+    settings: &SamlIdp,
+    step_up: Option<StepUpAsked>,
+) -> Result<Vehicle, LoginError> {
     let metadata = idp_metadata::of(app, &idp.id, settings).await?;
     let preferred = match settings.request_binding {
         RequestBinding::Redirect => Binding::Redirect,
@@ -52,10 +58,11 @@ pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityPr
     };
     let endpoint = metadata.sso_endpoint(preferred).ok_or_else(|| LoginError::NoSsoEndpoint(idp.id.to_string()))?;
     let mut request = AuthnRequest::new(app.random.bytes()?, app.clock.now(), endpoint.location.clone());
-    request.force_authn = settings.force_authn || transaction.force_login();
+    let is_fresh_wanted = step_up.as_ref().is_some_and(|asked| asked.max_age == Some(0));
+    request.force_authn = settings.force_authn || transaction.force_login() || is_fresh_wanted;
     request.provider_name.clone_from(&settings.provider_name);
     request.name_id_format.clone_from(&settings.name_id_format);
-    request.requested_authn_context.clone_from(&settings.authn_context);
+    request.requested_authn_context = step_up::classes(&settings.authn_context, step_up.as_ref());
     let sp = service_provider(app, &idp.id)?;
     let sign = settings.sign_requests || metadata.want_authn_requests_signed;
     let relay_state = transaction.request.id.to_string();
@@ -76,7 +83,8 @@ pub(super) async fn start(app: &App, transaction: &Transaction, idp: &IdentityPr
         }
     };
     let protocol = SignInProtocol::Saml { request_id: request.id };
-    let stage = Stage::SignIn(SignInState { idp: idp.id.to_string(), protocol, login_hint: transaction.login_hint().map(str::to_owned) });
+    let stage =
+        Stage::SignIn(SignInState { idp: idp.id.to_string(), protocol, login_hint: transaction.login_hint().map(str::to_owned), step_up });
     match transaction.advance(app, &stage).await? {
         store::Advanced::Moved { .. } => Ok(vehicle),
         store::Advanced::Lost => Err(LoginError::OutOfStep),
@@ -140,7 +148,8 @@ pub(super) async fn finish(
     let now = app.clock.now();
     let (metadata, assertion) = verify(app, idp, settings, posted, request_id).await?;
     accept_once(app, &assertion, now).await?;
-    require_context(settings, &assertion)?;
+    let asked = transaction.and_then(Transaction::step_up_asked);
+    require_context(&step_up::classes(&settings.authn_context, asked.as_ref()), &assertion)?;
     require_name_id_format(settings, &assertion)?;
     let identity = identify(&idp.id, settings, &metadata, &assertion)?;
     let cookie = provision::sign_in(app, context, headers, transaction, identity).await?;
@@ -199,8 +208,7 @@ async fn accept_once(app: &App, assertion: &VerifiedAssertion, now: Timestamp) -
 
 /// SAML core section 3.3.2.2.1, `exact`: one of the classes asked for, or no sign-in. The request passed through the
 /// browser, which may have taken the wish out of it; the answer is signed.
-fn require_context(settings: &SamlIdp, assertion: &VerifiedAssertion) -> Result<(), LoginError> {
-    let asked = &settings.authn_context;
+fn require_context(asked: &[String], assertion: &VerifiedAssertion) -> Result<(), LoginError> {
     let answered = assertion.authn_context.as_ref();
     if asked.is_empty() || answered.is_some_and(|class| asked.contains(class)) {
         return Ok(());

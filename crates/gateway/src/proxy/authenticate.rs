@@ -18,6 +18,7 @@ use store::{ClientId, GrantId, Hash, UserId, sha256};
 use super::Exchange;
 use super::error::ProxyError;
 use crate::keys::KeyUse;
+use crate::step_up::Strength;
 
 /// How many verified tokens are remembered.
 const REMEMBERED: usize = 20_000;
@@ -40,6 +41,8 @@ pub struct Caller {
     scopes: Vec<String>,
     roles: BTreeSet<String>,
     expires_at: Timestamp,
+    acr: Option<String>,
+    authn_instant: Option<Timestamp>,
 }
 
 impl Caller {
@@ -88,6 +91,11 @@ impl Caller {
         &self.roles
     }
 
+    /// The client they use, as the store knows it.
+    pub(super) fn client_id(&self) -> &ClientId {
+        &self.client
+    }
+
     /// The client they use.
     pub fn client(&self) -> &str {
         self.client.as_str()
@@ -101,6 +109,11 @@ impl Caller {
     /// The scopes of the token.
     pub fn scopes(&self) -> &[String] {
         &self.scopes
+    }
+
+    /// How and when the person signed in for this grant.
+    pub(super) fn strength(&self) -> Strength<'_> {
+        Strength { acr: self.acr.as_deref(), authn_instant: self.authn_instant }
     }
 
     /// The grant the token belongs to.
@@ -179,6 +192,8 @@ pub(super) async fn authenticate(exchange: &Exchange, headers: &HeaderMap) -> Re
         scopes: claims.scopes,
         expires_at: claims.expires_at,
         user_text: user.id.to_string(),
+        acr: live.grant.sign_in.acr,
+        authn_instant: live.grant.sign_in.authn_instant,
         roles,
         user,
     })

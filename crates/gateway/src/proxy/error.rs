@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 use store::{StoreError, UserId};
 
 use super::stream::{ResponseBody, whole};
+use crate::step_up::Unmet;
+
+/// What the person's client may show.
+const STEP_UP_NEEDED: &str = "This needs a stronger or newer sign-in. Sign in again when your client asks for it.";
 
 /// Why a request is not answered by the upstream.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +87,9 @@ pub enum ProxyError {
     /// No such task of this person and client.
     #[error("there is no such task")]
     TaskUnknown,
+    /// The sign-in behind the token is not strong or recent enough for this (RFC 9470).
+    #[error("a stronger or newer sign-in is needed: {0:?}")]
+    StepUpRequired(Unmet),
     /// Policy says no.
     #[error("{0}")]
     Denied(policy::Denial),
@@ -145,6 +152,7 @@ impl ProxyError {
             Self::MethodUnknown { .. } => "proxy.method_unknown",
             Self::SessionUnknown => "proxy.session_unknown",
             Self::TaskUnknown => "proxy.task_unknown",
+            Self::StepUpRequired(_) => "proxy.step_up_required",
             Self::Denied(denial) => denial.code(),
             Self::Audit { code, .. } => code,
             Self::Store(_) => "proxy.store_unavailable",
@@ -178,7 +186,8 @@ impl ProxyError {
             | Self::TokenInvalid(_)
             | Self::TokenIncomplete
             | Self::TokenExpired
-            | Self::TokenRevoked(_) => StatusCode::UNAUTHORIZED,
+            | Self::TokenRevoked(_)
+            | Self::StepUpRequired(_) => StatusCode::UNAUTHORIZED,
             Self::MethodUnknown { status } => *status,
             // A refusal that no other scope would lift is an answer of the protocol, not of HTTP: see `status_for`.
             Self::TaskUnknown | Self::Denied(_) => StatusCode::OK,
@@ -228,6 +237,7 @@ impl ProxyError {
             | Self::TokenIncomplete
             | Self::TokenExpired
             | Self::TokenRevoked(_)
+            | Self::StepUpRequired(_)
             | Self::SessionUnknown => ErrorReply::REFUSED,
         }
     }
@@ -246,6 +256,7 @@ impl ProxyError {
     fn public_message(&self) -> String {
         match self {
             Self::Denied(_) => "You are not permitted to do this. Ask the administrator of Doorward if you need it.".to_owned(),
+            Self::StepUpRequired(_) => STEP_UP_NEEDED.to_owned(),
             Self::TokenInvalid(_) | Self::TokenIncomplete => "The access token is not valid here".to_owned(),
             Self::Audit { .. } | Self::Store(_) | Self::Internal(_) => "Doorward cannot serve this request now".to_owned(),
             Self::UpstreamUnreachable(_) => "The MCP server behind Doorward cannot be reached".to_owned(),
@@ -286,9 +297,16 @@ impl ProxyError {
         data
     }
 
-    /// The `error` parameter of a challenge (RFC 6750 section 3.1); `None` where the request carried no token.
-    fn challenge_error(&self) -> Option<&'static str> {
-        if matches!(self, Self::TokenMissing) { None } else { Some("invalid_token") }
+    /// What a challenge begins with: `error` (RFC 6750 section 3.1) unless the request carried no token, and what a better
+    /// sign-in would be (RFC 9470 section 3). Classes come from the configuration and have no quotes in them.
+    fn challenge_error(&self) -> String {
+        if matches!(self, Self::TokenMissing) {
+            return String::new();
+        }
+        let Self::StepUpRequired(unmet) = self else { return "error=\"invalid_token\", ".to_owned() };
+        let acr = if unmet.acr.is_empty() { String::new() } else { format!("acr_values=\"{}\", ", unmet.acr.join(" ")) };
+        let max_age = unmet.max_age.map(|limit| format!("max_age=\"{}\", ", limit.as_secs())).unwrap_or_default();
+        format!("error=\"insufficient_user_authentication\", error_description=\"{STEP_UP_NEEDED}\", {acr}{max_age}")
     }
 
     /// The reply. `id` is the request's, as JSON; `challenge` is what a 401 says about where to get a token.
@@ -303,7 +321,7 @@ impl ProxyError {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::UNAUTHORIZED
-            && let Ok(value) = HeaderValue::from_str(&challenge.header(self.challenge_error()))
+            && let Ok(value) = HeaderValue::from_str(&challenge.header(&self.challenge_error()))
         {
             headers.insert(header::WWW_AUTHENTICATE, value);
         }
@@ -324,8 +342,7 @@ pub(super) struct Challenge {
 }
 
 impl Challenge {
-    fn header(&self, error: Option<&str>) -> String {
-        let error = error.map(|error| format!("error=\"{error}\", ")).unwrap_or_default();
+    fn header(&self, error: &str) -> String {
         format!("Bearer {error}resource_metadata=\"{}\", scope=\"{}\"", self.resource_metadata, self.scope)
     }
 }

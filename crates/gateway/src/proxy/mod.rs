@@ -7,9 +7,10 @@
 //! 2. [`call`]: body -> [`Call`], understood strictly and in agreement with its headers
 //! 3. [`mcp_session`]: the session and task it names are the caller's own
 //! 4. [`authorize`]: policy -> `policy::Permit<Call>`
-//! 5. [`record`]: the audit event, written before the forward and durable before the reply's head leaves
-//! 6. [`forward`]: takes the permit by value -> [`Reply`]
-//! 7. [`stream`]: the reply to the client, lists cut down to what a call would be allowed, the outcome recorded
+//! 5. [`step_up`]: the sign-in behind the token is strong and recent enough for it
+//! 6. [`record`]: the audit event, written before the forward and durable before the reply's head leaves
+//! 7. [`forward`]: takes the permit by value -> [`Reply`]
+//! 8. [`stream`]: the reply to the client, lists cut down to what a call would be allowed, the outcome recorded
 //!
 //! Invariants: no request reaches an upstream without a [`policy::Permit`] around the very bytes that are sent and an
 //! audit event before them; a client's credentials and identity headers never reach an upstream; an upstream's failure
@@ -26,6 +27,7 @@ mod headers;
 mod identity;
 mod mcp_session;
 mod record;
+mod step_up;
 mod stream;
 
 use std::sync::Arc;
@@ -143,6 +145,7 @@ where
     let call = call::read(exchange, draft, &head, body).await?;
     mcp_session::check(exchange, &caller, &call)?;
     let permit = authorize::authorize(exchange, &caller, call).await?;
+    step_up::check(exchange, &caller, permit.subject()).await?;
     let (record, ticket) = record::permitted(exchange, &caller, &permit)?;
     draft.recorded = true;
     stream::carry(Arc::clone(exchange), caller, permit, record, ticket).await

@@ -36,6 +36,7 @@ upstreams:
   crm: { name: CRM, url: "http://127.0.0.1:9/mcp" }
   wiki: { url: "http://127.0.0.1:9/mcp", identity_providers: [partners] }
   tickets: { url: "http://127.0.0.1:9/mcp", host: tickets.example }
+  payments: { url: "http://127.0.0.1:9/mcp", step_up: [ { acr: [mfa] } ] }
 roles: { everybody: { groups: ["*"] } }
 grants: [ { role: everybody, upstream: crm, tools: ["*"] } ]
 clients:
@@ -254,7 +255,7 @@ impl Gateway {
 
     pub(super) async fn code_of(&self, alice: &SignedIn, client: &str, changes: &[(&str, &str)]) -> String {
         let under_way = self.begin(client, changes).await;
-        self.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session }).await;
+        self.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session, step_up: None }).await;
         let reply = self.resume(&under_way).await;
         assert_eq!(reply.status, StatusCode::FOUND, "{reply:?}");
         reply.parameter("code").unwrap_or_else(|| panic!("{reply:?}"))

@@ -92,7 +92,7 @@ async fn a_session_that_ended_on_the_way_gives_neither_code_nor_token() {
     let alice = gateway.sign_in_until("okta", "alice", Some(end)).await;
     let code = gateway.code_of(&alice, &client, &[]).await;
     let under_way = gateway.begin(&client, &[]).await;
-    gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session }).await;
+    gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session, step_up: None }).await;
     gateway.clock.set(end);
     refused(&gateway.redeem(&client, &code).await, "authserver.idp_session_ended");
     let page = gateway.resume(&under_way).await;
@@ -175,6 +175,6 @@ async fn a_session_of_the_past_is_no_session() {
     let client = gateway.register().await;
     let alice = gateway.sign_in_until("okta", "alice", Some(Timestamp::UNIX_EPOCH)).await;
     let under_way = gateway.begin(&client, &[]).await;
-    gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session }).await;
+    gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session, step_up: None }).await;
     assert!(gateway.resume(&under_way).await.body.contains("authserver.idp_session_ended"));
 }

@@ -14,7 +14,7 @@ async fn a_signed_in_request_becomes_one_code() {
     let client = gateway.register().await;
     let under_way = gateway.begin(&client, &[]).await;
     let alice = gateway.sign_in("okta", "alice").await;
-    gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session }).await;
+    gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session, step_up: None }).await;
 
     let target = format!("/oauth/resume?req={}", under_way.id);
     let ahead = gateway.send(Request::head(target).header("cookie", &under_way.cookie).body(Body::empty()).unwrap()).await;
@@ -35,7 +35,7 @@ async fn two_tabs_get_one_code() {
     let client = gateway.register().await;
     let under_way = gateway.begin(&client, &[]).await;
     let alice = gateway.sign_in("okta", "alice").await;
-    gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session }).await;
+    gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session, step_up: None }).await;
     let replies = futures_util::future::join_all((0..20).map(|_| gateway.resume(&under_way))).await;
     assert_eq!(replies.iter().filter(|reply| reply.status == StatusCode::FOUND).count(), 1);
 }
@@ -46,7 +46,7 @@ async fn only_the_browser_that_began_may_finish() {
     let client = gateway.register().await;
     let (victim, attacker) = (gateway.begin(&client, &[]).await, gateway.begin(&client, &[]).await);
     let alice = gateway.sign_in("okta", "alice").await;
-    gateway.advance_to(&attacker, &Stage::SignedIn { user: alice.user, session: alice.session }).await;
+    gateway.advance_to(&attacker, &Stage::SignedIn { user: alice.user, session: alice.session, step_up: None }).await;
     let name = attacker.cookie.split_once('=').unwrap().0;
     let value = victim.cookie.split_once('=').unwrap().1;
     for cookie in [
@@ -93,7 +93,7 @@ async fn what_changed_meanwhile_counts() {
     let gateway = Gateway::start().await;
     let client = gateway.register().await;
     let alice = gateway.sign_in("okta", "alice").await;
-    let signed_in = Stage::SignedIn { user: alice.user, session: alice.session };
+    let signed_in = Stage::SignedIn { user: alice.user, session: alice.session, step_up: None };
 
     let wiki = gateway.begin(&client, &[("resource", "https://gw.example/wiki/mcp")]).await;
     gateway.advance_to(&wiki, &signed_in).await;
@@ -113,4 +113,21 @@ async fn what_changed_meanwhile_counts() {
     gateway.app.store.set_user_disabled(alice.user, true, gateway.clock.now()).await.unwrap();
     let reply = gateway.resume(&crm).await;
     assert_eq!(code_in(&reply.parameter("error_description").unwrap()), "authserver.person_disabled");
+}
+
+/// The hub would have asked for a second factor: who goes past it gets no code.
+#[tokio::test]
+async fn a_sign_in_that_is_too_weak_goes_back_to_the_hub() {
+    let gateway = Gateway::start().await;
+    let client = gateway.register().await;
+    let under_way = gateway.begin(&client, &[("resource", "https://gw.example/payments/mcp")]).await;
+    let alice = gateway.sign_in("okta", "alice").await;
+    gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session, step_up: None }).await;
+    for _ in 0..2 {
+        let reply = gateway.resume(&under_way).await;
+        assert_eq!(
+            (reply.status, reply.headers["location"].to_str().unwrap()),
+            (StatusCode::FOUND, format!("/login?req={}", under_way.id).as_str())
+        );
+    }
 }

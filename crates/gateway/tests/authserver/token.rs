@@ -292,7 +292,7 @@ async fn a_code_does_not_outlive_a_sign_out() {
     let begin = async || {
         let under_way = gateway.begin(&client, &[]).await;
         let alice = gateway.sign_in("okta", "alice").await;
-        gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session }).await;
+        gateway.advance_to(&under_way, &Stage::SignedIn { user: alice.user, session: alice.session, step_up: None }).await;
         (gateway.resume(&under_way).await.parameter("code").unwrap(), alice)
     };
     let now = gateway.clock.now();

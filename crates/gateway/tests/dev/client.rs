@@ -92,14 +92,23 @@ impl Client {
 
     /// Registers with [`REDIRECT`] and gives the address that asks for an authorization, answered at `redirect`.
     pub(crate) async fn authorize(&self, gateway: &Gateway, redirect: &str) -> Authorization {
+        let client_id = self.register(gateway).await;
+        Authorization { url: self.authorization_url(gateway, &client_id, redirect), client_id }
+    }
+
+    /// Registers with [`REDIRECT`]; gives the client's id.
+    pub(crate) async fn register(&self, gateway: &Gateway) -> String {
         let registration = json!({ "client_name": "Test client", "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none" });
         let registered = self.post_json(&gateway.url("/oauth/register"), &registration).await;
-        let client_id = registered["client_id"].as_str().unwrap_or_else(|| panic!("{registered}")).to_owned();
+        registered["client_id"].as_str().unwrap_or_else(|| panic!("{registered}")).to_owned()
+    }
+
+    fn authorization_url(&self, gateway: &Gateway, client_id: &str, redirect: &str) -> String {
         let challenge = CodeChallenge::of_verifier(VERIFIER).unwrap();
         let query = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
                 ("response_type", "code"),
-                ("client_id", &client_id),
+                ("client_id", client_id),
                 ("redirect_uri", redirect),
                 ("state", "st-1"),
                 ("resource", &self.endpoint),
@@ -107,21 +116,50 @@ impl Client {
                 ("code_challenge_method", "S256"),
             ])
             .finish();
-        Authorization { url: gateway.url(&format!("/oauth/authorize?{query}")), client_id }
+        gateway.url(&format!("/oauth/authorize?{query}"))
+    }
+
+    /// Lets `person` sign in at `idp` for a registered client, whatever is asked on the way, and takes the tokens.
+    pub(crate) async fn sign_in(&mut self, gateway: &Gateway, browser: &mut Browser, client_id: &str, idp: &str, person: &str) -> Value {
+        let mut page = browser.open(&self.authorization_url(gateway, client_id, REDIRECT)).await;
+        let mut seen_idp = false;
+        while !page.url.as_str().starts_with(REDIRECT) {
+            page = if page.text.contains("name=\"username\"") {
+                seen_idp = true;
+                browser.sign_in_as(page, person).await
+            } else if page.text.contains("name=\"decision\"") {
+                browser.submit(&page, &[("decision", "allow")]).await
+            } else {
+                browser.submit(&page, &[("idp", idp)]).await
+            };
+        }
+        assert!(seen_idp, "nobody was asked to sign in");
+        let code = page.parameter("code").unwrap_or_else(|| panic!("{page:?}"));
+        let tokens = self.exchange(gateway, client_id, &code).await;
+        self.token = Some(tokens["access_token"].as_str().unwrap_or_else(|| panic!("{tokens}")).to_owned());
+        tokens
+    }
+
+    /// What the token endpoint says to a refresh token.
+    pub(crate) async fn refresh(&self, gateway: &Gateway, client_id: &str, refresh_token: &str) -> Value {
+        self.token_request(gateway, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("client_id", client_id)]).await
     }
 
     /// What the token endpoint says to a code.
     pub(crate) async fn exchange(&self, gateway: &Gateway, client_id: &str, code: &str) -> Value {
-        let form = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs([
-                ("grant_type", "authorization_code"),
-                ("code", code),
-                ("redirect_uri", REDIRECT),
-                ("client_id", client_id),
-                ("code_verifier", VERIFIER),
-                ("resource", &self.endpoint),
-            ])
-            .finish();
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", REDIRECT),
+            ("client_id", client_id),
+            ("code_verifier", VERIFIER),
+            ("resource", &self.endpoint),
+        ];
+        self.token_request(gateway, &form).await
+    }
+
+    async fn token_request(&self, gateway: &Gateway, form: &[(&str, &str)]) -> Value {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = Request::post(gateway.url("/oauth/token")).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         let response = self.http.request(request.body(Full::new(Bytes::from(form))).unwrap()).await.unwrap();
         serde_json::from_str(&text(response).await).unwrap()

@@ -6,6 +6,7 @@ mod attacks;
 mod browser;
 mod client;
 mod gateway;
+mod step_up;
 
 use serde_json::{Value, json};
 
@@ -85,7 +86,9 @@ async fn everybody_sees_and_does_what_their_group_may() {
             }
             for tool in all {
                 let reply = client.call_tool(tool, arguments(tool)).await;
-                assert_eq!(reply.result.is_some(), seen.contains(tool), "{person} calls {tool} at {upstream}: {reply:?}");
+                // Who may roll back is asked for a second factor: see `step_up`.
+                let is_permitted = reply.result.is_some() || (*tool == "rollback" && reply.status == 401);
+                assert_eq!(is_permitted, seen.contains(tool), "{person} calls {tool} at {upstream}: {reply:?}");
             }
         }
     }

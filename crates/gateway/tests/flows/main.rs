@@ -28,4 +28,6 @@ mod sign_in;
 #[cfg(test)]
 mod sign_out;
 #[cfg(test)]
+mod step_up;
+#[cfg(test)]
 mod world;

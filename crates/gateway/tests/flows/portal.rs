@@ -96,6 +96,7 @@ impl Portal {
             attributes: &attributes,
             now: self.world.clock.now(),
             lifetime: std::time::Duration::from_mins(1),
+            authn_context: "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
             session_index: "s1",
             random: self.world.app.random.bytes().unwrap(),
             signing: if self.edit.is_some() { Signing::Nothing } else { Signing::Assertion },

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use devkit::SECOND_FACTOR;
 use devkit::loopback::Running;
 use devkit::{idp_oidc, idp_saml, loopback};
 use gateway::app::{App, SharedApp};
@@ -253,6 +254,10 @@ identity_providers:
 upstreams:
   crm: {{ name: CRM, url: 'http://127.0.0.1:9/mcp' }}
   deploy: {{ name: Deploy, url: 'http://127.0.0.1:9/mcp', identity_providers: [corporate] }}
+  recent: {{ url: 'http://127.0.0.1:9/mcp', step_up: [{{ max_age: 10m }}] }}
+  strong: {{ url: 'http://127.0.0.1:9/mcp', step_up: [{{ acr: ['{SECOND_FACTOR}'] }}] }}
+  strangest: {{ url: 'http://127.0.0.1:9/mcp', step_up: [{{ acr: ['urn:example:nobody-has-it'] }}, {{ acr: ['{SECOND_FACTOR}'] }}] }}
+  stronger: {{ url: 'http://127.0.0.1:9/mcp', step_up: [{{ acr: ['urn:example:nobody-has-it'], max_age: 1h }}] }}
 {access}
 clients:
   registered: {{ name: Registered client, redirect_uris: ['{CLIENT_CALLBACK}'] }}

@@ -85,6 +85,8 @@ pub struct Answer<'a> {
     pub now: Timestamp,
     /// How long the assertion lives.
     pub lifetime: Duration,
+    /// How the person signed in: an AuthnContext class.
+    pub authn_context: &'a str,
     /// The identity provider's session.
     pub session_index: &'a str,
     /// Random bytes for the ids of response and assertion.
@@ -132,6 +134,7 @@ impl Answer<'_> {
         let audience = escape_xml(self.audience.as_str());
         let (name_id, format) = (escape_xml(self.name_id), escape_xml(self.name_id_format));
         let session = escape_xml(self.session_index);
+        let class = escape_xml(self.authn_context);
         let request = self.request_attribute();
         let before = format!(
             r#"<saml:Assertion xmlns:saml="{SAML}" ID="{id}" Version="2.0" IssueInstant="{now}"><saml:Issuer>{issuer}</saml:Issuer>"#
@@ -143,7 +146,7 @@ impl Answer<'_> {
             r#"<saml:Conditions NotBefore="{now}" NotOnOrAfter="{end}"><saml:AudienceRestriction><saml:Audience>{audience}</saml:Audience></saml:AudienceRestriction></saml:Conditions>"#
         );
         let authentication = format!(
-            r#"<saml:AuthnStatement AuthnInstant="{now}" SessionIndex="{session}"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>"#
+            r#"<saml:AuthnStatement AuthnInstant="{now}" SessionIndex="{session}"><saml:AuthnContext><saml:AuthnContextClassRef>{class}</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>"#
         );
         let after = [subject, conditions, authentication, self.attribute_statement(), "</saml:Assertion>".to_owned()].concat();
         if matches!(self.signing, Signing::Assertion | Signing::Both) {

@@ -33,6 +33,8 @@ pub struct IncomingRequest {
     pub provider_name: Option<String>,
     /// The wanted NameID format.
     pub name_id_format: Option<String>,
+    /// The AuthnContext classes of which one is wanted; empty: any.
+    pub requested_authn_context: Vec<String>,
     /// To be given back as it came.
     pub relay_state: Option<String>,
 }
@@ -87,6 +89,8 @@ fn read(xml: &[u8], sp: Option<&SigningCertificate>, relay_state: Option<String>
     let issuer = root.children_named(SAML, "Issuer").next().ok_or(IncomingError::NotARequest)?;
     let issuer = EntityId::parse(issuer.text()?).map_err(|_| IncomingError::NotARequest)?;
     let policy = root.children_named(SAMLP, "NameIDPolicy").next();
+    let context = root.children_named(SAMLP, "RequestedAuthnContext").next();
+    let classes = context.into_iter().flat_map(|context| context.children_named(SAML, "AuthnContextClassRef"));
     let flag = |name| matches!(root.attribute(name), Some("true" | "1"));
     Ok(IncomingRequest {
         id: id.to_owned(),
@@ -97,6 +101,7 @@ fn read(xml: &[u8], sp: Option<&SigningCertificate>, relay_state: Option<String>
         is_passive: flag("IsPassive"),
         provider_name: root.attribute("ProviderName").map(str::to_owned),
         name_id_format: policy.and_then(|policy| policy.attribute("Format")).map(str::to_owned),
+        requested_authn_context: classes.map(|class| Ok(class.text()?.to_owned())).collect::<Result<_, ResponseError>>()?,
         relay_state,
     })
 }

@@ -36,6 +36,7 @@ fn a_whole_sign_in_with_markup_in_every_value() {
             attributes: &attributes,
             now,
             lifetime: Duration::from_mins(5),
+            authn_context: "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
             session_index: "_s&1",
             random: std::array::from_fn(|at| u8::try_from(at).unwrap()),
             signing,

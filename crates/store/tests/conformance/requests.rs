@@ -4,6 +4,7 @@ use oauth::Secret;
 use serde::{Deserialize, Serialize};
 use store::{
     Advanced, AuthorizationRequest, AuthorizationRequestId, Loaded, NewAuthorizationRequest, Purpose, SignInProtocol, SignInState, Stage,
+    StepUpAsked,
 };
 
 use crate::common::{Fixture, at, hash};
@@ -38,6 +39,7 @@ fn at_the_idp() -> Stage {
             pkce_verifier: Secret::new("the-verifier".to_owned()),
         },
         login_hint: Some("dana@example.com".to_owned()),
+        step_up: Some(StepUpAsked { acr: vec!["mfa".to_owned()], max_age: Some(0) }),
     })
 }
 

@@ -94,7 +94,11 @@ identity_providers:
 
 upstreams:
   crm: {{ name: Sample CRM, url: {crm}mcp }}
-  deploy: {{ name: Sample deployments, url: {deploy}mcp }}
+  deploy:
+    name: Sample deployments
+    url: {deploy}mcp
+    # A sign-in without second factor is enough for all tools but this one.
+    step_up: [{{ tools: [rollback], acr: [{second_factor}], max_age: 10m }}]
 
 roles:
   engineering: {{ groups: [engineering] }}
@@ -116,6 +120,7 @@ grants:
             oidc_secret = quoted(&self.oidc_secret),
             crm = self.crm,
             deploy = self.deploy,
+            second_factor = quoted(devkit::SECOND_FACTOR),
         )
     }
 }

@@ -9,11 +9,11 @@ use oauth::resource::ResourceUri;
 use oauth::scope::{Scope, ScopeSet};
 use url::{Host, Url};
 
-use super::super::file::{FileClient, FileUpstream};
+use super::super::file::{FileClient, FileStepUp, FileUpstream};
 use super::super::ids::UpstreamId;
 use super::super::problem::ProblemKind;
 use super::super::public_url::PublicUrl;
-use super::super::types::{Client, Upstream};
+use super::super::types::{Client, StepUpRule, Upstream};
 use super::super::{check, path};
 use super::{Named, Resolver, days};
 
@@ -70,13 +70,38 @@ impl Resolver<'_> {
         let range = (Duration::from_millis(100), Duration::from_hours(1));
         let timeout = self.duration(&path::key(at, "timeout"), &file.timeout, range);
         let identity_providers = self.idp_choice(&path::key(at, "identity_providers"), file.identity_providers, idps);
+        let step_up_path = path::key(at, "step_up");
+        let step_up =
+            file.step_up.into_iter().enumerate().map(|(number, rule)| self.step_up(&path::index(&step_up_path, number), rule)).collect();
         let resource = match &host {
             Some(host) => format!("https://{host}/mcp"),
             None => public_url?.join(&format!("/{name}/mcp")),
         };
         let resource = self.parsed(at, ResourceUri::parse(&resource))?;
         let (url, scopes, timeout, name) = (url?, scopes?, timeout?, file.name.unwrap_or_else(|| name.to_owned()));
-        Some(move |id| Upstream { id, name, url, host, resource, scopes, timeout, identity_providers })
+        Some(move |id| Upstream { id, name, url, host, resource, scopes, timeout, identity_providers, step_up })
+    }
+
+    fn step_up(&mut self, at: &str, file: FileStepUp) -> StepUpRule {
+        let lists = [("tools", file.tools.as_deref()), ("acr", Some(file.acr.as_slice()))];
+        for (key, list) in lists {
+            for (number, entry) in list.unwrap_or_default().iter().enumerate() {
+                self.not_empty(&path::index(&path::key(at, key), number), entry);
+            }
+        }
+        // In SAML and in OpenID Connect they are sent as a list with spaces between, or as an XML element.
+        if file.acr.iter().any(|acr| acr.contains(|character: char| character.is_whitespace() || character == '"' || character == '\\')) {
+            self.invalid(&path::key(at, "acr"), "a class has no spaces, quotes and backslashes");
+        }
+        if file.tools.as_ref().is_some_and(Vec::is_empty) {
+            self.invalid(&path::key(at, "tools"), "an empty list names no tool; leave the key out for every request");
+        }
+        if file.acr.is_empty() && file.max_age.is_none() {
+            self.report(ProblemKind::MissingKey, at, "needs acr, max_age or both: else it asks for nothing");
+        }
+        let range = (Duration::from_mins(1), Duration::from_hours(30 * 24));
+        let max_age = file.max_age.and_then(|text| self.duration(&path::key(at, "max_age"), &text, range));
+        StepUpRule { tools: file.tools, acr: file.acr, max_age }
     }
 
     fn upstream_url(&mut self, at: &str, text: &str) -> Option<Url> {

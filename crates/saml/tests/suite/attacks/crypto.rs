@@ -226,6 +226,7 @@ pub(crate) fn encrypted(signing: Signing, key: &str) -> Setup {
         attributes: &[],
         now: setup.now,
         lifetime: Duration::from_mins(5),
+        authn_context: "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
         session_index: "_session",
         random: [7; 32],
         signing,
