@@ -21,6 +21,7 @@ use crate::audit::{self, AuditError, Event, Kind};
 use crate::clock::Clock;
 use crate::config::{Config, MasterKeyError, ProblemKind, UpstreamId};
 use crate::housekeeping;
+use crate::idp_session;
 use crate::keys::{Keyring, KeyringError};
 use crate::listener::deadline::InTime;
 use crate::listener::tls::{self, TlsError};
@@ -58,6 +59,8 @@ pub struct App {
     pub login: login::State,
     /// What is kept of the OpenID providers.
     pub openid: openid::Providers,
+    /// Which identity provider sessions are being asked about.
+    pub idp_sessions: idp_session::Sessions,
     /// The HTTP client.
     pub outbound: Outbound,
     /// The time.
@@ -172,7 +175,7 @@ impl App {
         audit.record(configuration_loaded(&config, runtime.policies.fingerprint(), clock.now())).await?;
         let outbound = Outbound::new()?;
         let (runtime, login, proxy) = (ArcSwap::from_pointee(runtime), login::State::default(), proxy::State::default());
-        let (openid, started) = (openid::Providers::default(), clock.now());
+        let (openid, idp_sessions, started) = (openid::Providers::default(), idp_session::Sessions::default(), clock.now());
         let (hosts, reload) = (Arc::new(edge::Hosts::new(&hosts(&config))), reload::State::of(&config));
         let app = Arc::new(Self {
             config,
@@ -184,6 +187,7 @@ impl App {
             keys,
             login,
             openid,
+            idp_sessions,
             proxy,
             outbound,
             clock,

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod cookies;
 pub mod housekeeping;
+pub mod idp_session;
 pub mod keys;
 pub mod listener;
 pub mod login;

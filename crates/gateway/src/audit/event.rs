@@ -43,6 +43,10 @@ pub enum Kind {
     TokenRefused,
     /// A grant was revoked.
     TokenRevoked,
+    /// The identity provider gave a person other groups, outside of a sign-in.
+    GroupsChanged,
+    /// The identity provider, asked again, ended a sign-in and all that was allowed in it.
+    IdpSessionEnded,
     /// A person signed in for the first time.
     UserCreated,
     /// A call was decided on: written before it is forwarded.

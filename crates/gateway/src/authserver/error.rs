@@ -13,6 +13,7 @@ use oauth::server::token::TokenRequestError;
 use store::StoreError;
 
 use crate::audit::AuditError;
+use crate::idp_session::IdpSessionError;
 use crate::keys::KeyringError;
 use crate::random::RandomError;
 use crate::sign_in::BeginError;
@@ -142,6 +143,10 @@ pub(crate) enum Error {
         at: Timestamp,
     },
 
+    /// The identity provider session behind the grant.
+    #[error(transparent)]
+    IdpSession(#[from] IdpSessionError),
+
     /// The store does not answer.
     #[error("the store does not answer")]
     Store(#[from] StoreError),
@@ -236,6 +241,7 @@ impl Error {
             Self::StepUpRequired => "authserver.step_up_required",
             Self::GrantEnded => "authserver.grant_ended",
             Self::IdpSessionEnded { .. } => "authserver.idp_session_ended",
+            Self::IdpSession(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Audit(error) => error.code(),
             Self::Keys(error) => error.code(),
@@ -280,12 +286,19 @@ impl Error {
             | Self::RefreshTokenIdle
             | Self::StepUpRequired
             | Self::GrantEnded
-            | Self::IdpSessionEnded { .. } => (StatusCode::BAD_REQUEST, "invalid_grant", Person),
+            | Self::IdpSessionEnded { .. }
+            | Self::IdpSession(IdpSessionError::Ended { .. }) => (StatusCode::BAD_REQUEST, "invalid_grant", Person),
+            Self::IdpSession(IdpSessionError::Unreachable { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", Administrator)
+            }
             Self::Resource(_) => (StatusCode::BAD_REQUEST, "invalid_target", Client),
             Self::Scope(_) => (StatusCode::BAD_REQUEST, "invalid_scope", Client),
             Self::RefreshNotRegistered => (StatusCode::BAD_REQUEST, "unauthorized_client", Client),
             Self::Begin(BeginError::Quota) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", Administrator),
-            Self::Store(_) | Self::Audit(_) | Self::Begin(BeginError::Store(_) | BeginError::Random(_)) => {
+            Self::IdpSession(IdpSessionError::Store(_) | IdpSessionError::Audit(_))
+            | Self::Store(_)
+            | Self::Audit(_)
+            | Self::Begin(BeginError::Store(_) | BeginError::Random(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", Operator)
             }
             Self::Keys(_) | Self::Sign(_) | Self::Random(_) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", Operator),

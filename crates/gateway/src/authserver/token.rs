@@ -23,6 +23,7 @@ use super::{record, reply};
 use crate::app::{App, SharedApp};
 use crate::audit::{Event, Kind};
 use crate::config::Config;
+use crate::idp_session;
 use crate::request_id::RequestContext;
 use crate::step_up::{self, Strength};
 
@@ -204,6 +205,10 @@ impl Exchange<'_> {
             issue::require_idp_session(&grant.sign_in, self.now)?;
         }
         let lifetime = issue::refresh_lifetime_left(self.config, self.client, &grant, self.now).ok_or(Error::RefreshTokenExpired)?;
+        if grant.revoked_at.is_none() {
+            // Before the client's token is used up: a refusal that says "later" must leave it good.
+            idp_session::look(self.app, self.context, &grant).await?;
+        }
         let request = RotationRequest { presented, client: &self.client.id, lifetime, grace: self.config.tokens.refresh_grace };
         let (successor, grace) = match self.app.store.rotate_refresh_token(&request, self.now).await? {
             Rotation::Rotated { successor, .. } => (successor, false),

@@ -134,6 +134,7 @@ fn show_oidc(oidc: &OidcIdp) -> Value {
         "acr_values": oidc.acr_values,
         "prompt": oidc.prompt,
         "max_age": oidc.max_age.map(show_duration),
+        "refresh_interval": show_duration(oidc.refresh_interval),
         "domain_hint": oidc.domain_hint,
         "subject_claim": oidc.subject_claim,
         "scopes": oidc.scopes,

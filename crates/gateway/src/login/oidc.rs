@@ -13,7 +13,7 @@ use oauth::client::id_token::{Expected, Nonce};
 use oauth::client::token::Exchange;
 use oauth::pkce::{self, CodeChallenge};
 use serde_json::Value;
-use store::{IdpSession, SignInProtocol, SignInState, Stage, StepUpAsked};
+use store::{IdpSession, IdpTokens, SignInProtocol, SignInState, Stage, StepUpAsked};
 
 use crate::app::App;
 use crate::config::{IdentityProvider, OidcIdp, Protocol};
@@ -113,6 +113,11 @@ pub(super) async fn finish(
     };
     let claims = openid::check_id_token(app, &metadata, id_token, &expected).await?;
     let person = openid::identify(app, settings, &metadata, &tokens.access_token, claims).await?;
+    let idp_tokens = tokens.refresh_token.as_ref().map(|token| IdpTokens {
+        refresh_token: token.clone(),
+        nonce: nonce.expose().clone(),
+        subject: person.sub.clone(),
+    });
     let identity = VerifiedIdentity {
         idp: idp.id.clone(),
         issuer: person.issuer,
@@ -131,6 +136,7 @@ pub(super) async fn finish(
             id_token_hint: Some(id_token.expose().clone()),
             ..IdpSession::default()
         },
+        idp_tokens,
         ends_at: None,
         sent: person.claims.into_iter().map(sent).collect(),
     };

@@ -5,7 +5,7 @@
 
 use http::HeaderValue;
 use jiff::Timestamp;
-use store::{Advanced, Created, IdpSession, NewBrowserSession, NewIdentity, Stage, User};
+use store::{Advanced, Created, IdpSession, IdpTokens, NewBrowserSession, NewIdentity, Stage, User};
 
 use crate::app::App;
 use crate::audit::Kind;
@@ -45,6 +45,8 @@ pub(super) struct VerifiedIdentity {
     pub(super) idp_session: IdpSession,
     /// Everything that the IdP sent, for diagnosis.
     pub(super) sent: Vec<Sent>,
+    /// What to ask the IdP again with, where it gave something.
+    pub(super) idp_tokens: Option<IdpTokens>,
     /// When the IdP wants the session to end (SAML core section 2.7.2).
     pub(super) ends_at: Option<Timestamp>,
 }
@@ -117,6 +119,9 @@ async fn open_session(
         idp_session: Some(IdpSession { attribute_names: names(&identity.sent), ..identity.idp_session }),
     };
     let session = app.store.create_browser_session(&new, now).await?;
+    if let Some(tokens) = &identity.idp_tokens {
+        app.store.keep_idp_refresh(session, user.id, tokens, now).await?;
+    }
     if let Some(before) = before {
         // The same person goes on, also with a code that is on its way to a client; another person ends what was there.
         let goes_on = app.store.replace_browser_session(before.session.id, session, now).await?;

@@ -258,6 +258,7 @@ fn identify(
             session_index: assertion.session_index.clone(),
             ..IdpSession::default()
         },
+        idp_tokens: None,
         ends_at: assertion.session_not_on_or_after,
         sent: sent(assertion),
         subject,

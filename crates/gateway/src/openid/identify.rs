@@ -9,6 +9,7 @@ use oauth::client::groups::groups;
 use oauth::client::id_token::IdTokenClaims;
 use oauth::client::userinfo::parse_userinfo;
 use serde_json::{Map, Value};
+use store::PersonNow;
 
 use super::error::OpenIdError;
 use super::token::sensitive;
@@ -85,6 +86,26 @@ pub(crate) async fn identify(
         acr: id_token.acr,
         sid: id_token.sid,
         claims,
+    })
+}
+
+/// What userinfo says where a refresh came without an ID token. A claim that is not there says nothing: it may have been in the
+/// ID token of the sign-in.
+pub(crate) async fn identify_again(
+    app: &App,
+    settings: &OidcIdp,
+    metadata: &ProviderMetadata,
+    access_token: &Secret<String>,
+    sub: &str,
+) -> Result<PersonNow, OpenIdError> {
+    let Some(endpoint) = &metadata.userinfo_endpoint else { return Ok(PersonNow::default()) };
+    let claims = userinfo(app, endpoint.clone(), access_token, sub).await?;
+    let text = |claim: &str| text(&claims, claim);
+    Ok(PersonNow {
+        groups: groups(&claims, &settings.groups_claim)?,
+        username: text(&settings.username_claim),
+        email: text(&settings.email_claim),
+        display_name: text(&settings.name_claim),
     })
 }
 

@@ -17,5 +17,5 @@ pub use documents::Providers;
 pub(crate) use documents::metadata;
 pub(crate) use error::Fault;
 pub use error::OpenIdError;
-pub(crate) use identify::identify;
+pub(crate) use identify::{Identified, identify, identify_again};
 pub(crate) use token::{check_id_token, exchange, own_keys};

@@ -23,6 +23,10 @@ pub(crate) struct Saying {
     pub(crate) userinfo: Value,
     /// Members of the discovery document that differ.
     pub(crate) discovery: Map<String, Value>,
+    /// The refresh token that works next; `None`: the provider gives none.
+    pub(crate) refresh_token: Option<String>,
+    /// How often one was used, rightly or not.
+    pub(crate) refreshes: usize,
     /// How often the keys were fetched.
     pub(crate) key_fetches: usize,
     /// Judges who asks at the token endpoint, by headers and form.
@@ -48,6 +52,8 @@ impl Provider {
             claims: Map::new(),
             userinfo: json!({ "sub": "s1" }),
             discovery: Map::new(),
+            refresh_token: None,
+            refreshes: 0,
             key_fetches: 0,
             judge: |_, _, _| true,
             client_keys: JwkSet::default(),
@@ -95,12 +101,19 @@ async fn discovery(State(provider): State<Provider>) -> Json<Value> {
 async fn token(State(provider): State<Provider>, headers: HeaderMap, body: String) -> (StatusCode, Json<Value>) {
     let form: HashMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let now = provider.clock.now().as_second();
-    let saying = provider.saying.lock().unwrap();
+    let mut saying = provider.saying.lock().unwrap();
     assert_eq!(form.get("resource"), None, "Entra ID refuses it");
     if !(saying.judge)(&saying, &headers, &form) {
         return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "invalid_client", "error_description": "who?" })));
     }
-    let code = form["code"].clone();
+    let code = form.get("code").cloned();
+    if form["grant_type"] == "refresh_token" {
+        saying.refreshes += 1;
+        if saying.refresh_token.is_none() || saying.refresh_token.as_ref() != form.get("refresh_token") {
+            return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_grant" })));
+        }
+        saying.refresh_token = Some(format!("refresh {}", saying.refreshes));
+    }
     let mut claims = json!({
         "iss": provider.issuer, "sub": "s1", "aud": "doorward", "iat": now, "exp": now + 60, "nonce": code, "groups": ["a"],
         "preferred_username": "alice", "email": "alice@example.com",
@@ -113,7 +126,10 @@ async fn token(State(provider): State<Provider>, headers: HeaderMap, body: Strin
         }
     }
     let id_token = jwt::sign(&saying.key, "JWT", &claims).unwrap();
-    (StatusCode::OK, Json(json!({ "access_token": "at", "token_type": "Bearer", "id_token": id_token })))
+    (
+        StatusCode::OK,
+        Json(json!({ "access_token": "at", "token_type": "Bearer", "id_token": id_token, "refresh_token": saying.refresh_token })),
+    )
 }
 
 async fn world() -> (World, Provider) {

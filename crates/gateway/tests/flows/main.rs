@@ -14,6 +14,8 @@ mod headers;
 #[cfg(test)]
 mod idp_guides;
 #[cfg(test)]
+mod openid_refresh;
+#[cfg(test)]
 mod openid_settings;
 #[cfg(test)]
 mod portal;

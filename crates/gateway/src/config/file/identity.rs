@@ -161,6 +161,9 @@ pub(in super::super) struct FileOidc {
     /// The oldest sign-in at the provider that is good enough, such as `8h`; the provider must say when it was (`auth_time`).
     #[schemars(extend("examples" = ["8h"]))]
     pub(in super::super) max_age: Option<String>,
+    /// How old the provider's last word on a person may be before it is asked again when a client refreshes; 24h at most. Only
+    /// where the provider gives a refresh token: most want `offline_access` among the scopes.
+    pub(in super::super) refresh_interval: String,
     /// The domain or tenant that people belong to, passed on so that the provider need not ask for it.
     #[schemars(extend("examples" = ["example.com"]))]
     pub(in super::super) domain_hint: Option<String>,
@@ -186,6 +189,7 @@ impl Default for FileOidc {
             tenants: Vec::new(),
             acr_values: Vec::new(),
             prompt: None,
+            refresh_interval: "5m".to_owned(),
             max_age: None,
             domain_hint: None,
             subject_claim: None,

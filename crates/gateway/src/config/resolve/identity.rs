@@ -22,6 +22,8 @@ use super::{Named, Resolver};
 
 /// Shorter than a sign-in takes would let nobody in; longer than a month asks for nothing.
 const MAX_AGE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(31 * 24));
+/// As long as a session goes on without an answer, at most.
+const REFRESH_INTERVAL: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(24));
 /// Each is tried in turn for an ID token.
 const MAX_TENANTS: usize = 50;
 
@@ -190,6 +192,7 @@ impl Resolver<'_> {
         let client_auth = self.client_auth(at, file.client_auth, client_secret.is_some());
         let prompt = self.prompt(at, file.prompt);
         let max_age = file.max_age.and_then(|text| self.duration(&path::key(at, "max_age"), &text, MAX_AGE));
+        let refresh_interval = self.duration(&path::key(at, "refresh_interval"), &file.refresh_interval, REFRESH_INTERVAL);
         if let Some(issuer) = &issuer {
             self.tenants(at, issuer, &file.tenants);
         }
@@ -203,6 +206,7 @@ impl Resolver<'_> {
             acr_values: file.acr_values,
             prompt,
             max_age,
+            refresh_interval: refresh_interval?,
             domain_hint: file.domain_hint,
             subject_claim: file.subject_claim.unwrap_or_else(|| usual_subject.to_owned()),
             scopes: file.scopes,

@@ -136,6 +136,8 @@ pub struct OidcIdp {
     pub prompt: Option<String>,
     /// The oldest sign-in that is good enough.
     pub max_age: Option<Duration>,
+    /// How old the last answer may be before the provider is asked again.
+    pub refresh_interval: Duration,
     /// Of which domain people are.
     pub domain_hint: Option<String>,
     /// The claim that is the person's key.
