@@ -19,6 +19,7 @@
 //! - [`inspect`] and [`verify_response`] are the same function with a different log.
 
 mod c14n;
+mod claimed;
 mod decrypt;
 mod encoding;
 mod entity_id;
@@ -43,6 +44,7 @@ mod sp;
 mod verified;
 mod xml;
 
+pub use claimed::claimed_names;
 pub use entity_id::{EntityId, InvalidEntityId};
 pub use error::{ClockReading, KeyError, MetadataError, RequestError, ResponseError, XmlError};
 pub use inspect::{Check, Inspection, inspect};

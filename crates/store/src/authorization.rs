@@ -13,7 +13,7 @@ use sqlx::FromRow;
 use crate::hash::{column, from_column};
 use crate::seal::Place;
 use crate::time::{instant, micros};
-use crate::{AuthorizationRequestId, BrowserSessionId, Hash, Store, StoreError, UserId};
+use crate::{AuthorizationRequestId, BrowserSessionId, Hash, SignInTestId, Store, StoreError, UserId};
 
 /// What a sign-in is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,13 @@ pub enum Purpose {
     BrowserSignIn {
         /// The local path to go to afterwards.
         return_path: String,
+    },
+    /// An administrator tries the sign-in at one identity provider: nobody is signed in by it.
+    SignInTest {
+        /// The test that gets the report.
+        test: SignInTestId,
+        /// The identity provider's id in the configuration.
+        idp: String,
     },
 }
 

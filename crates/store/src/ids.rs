@@ -73,6 +73,10 @@ typed_ids! {
     BrowserSessionId, "bse_", "browser session";
     /// A sign-in under way.
     AuthorizationRequestId, "arq_", "authorization request";
+    /// A sign-in that an administrator tries.
+    SignInTestId, "tst_", "test";
+    /// A watch for a failing sign-in.
+    CaptureId, "cap_", "capture";
 }
 
 /// Exactly one spelling per identifier: 32 lower-case hexadecimal digits, no hyphens.

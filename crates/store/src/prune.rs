@@ -10,6 +10,7 @@ use crate::{Store, StoreError};
 
 /// Rows of one table that one call removes at most.
 const BATCH: u32 = 500;
+const NONE: SignedDuration = SignedDuration::ZERO;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -49,6 +50,8 @@ const STATEMENTS: &[(&str, SignedDuration)] = &[
              AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = g.id) LIMIT $2)",
         MONTH,
     ),
+    ("DELETE FROM sign_in_tests WHERE id IN (SELECT id FROM sign_in_tests WHERE expires_at < $1 LIMIT $2)", NONE),
+    ("DELETE FROM captures WHERE id IN (SELECT id FROM captures WHERE expires_at < $1 LIMIT $2)", NONE),
     // Consent is asked for again after a year.
     (
         "DELETE FROM consents WHERE (user_id, client_id, upstream, redirect_host) IN

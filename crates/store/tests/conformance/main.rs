@@ -3,6 +3,7 @@
 
 mod codes;
 mod common;
+mod diagnosis;
 mod lifetimes;
 mod links;
 mod logout;
