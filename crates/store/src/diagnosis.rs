@@ -154,11 +154,10 @@ impl Store {
 
     /// Those that wait now.
     pub async fn armed_captures(&self, now: Timestamp) -> Result<Vec<Capture>, StoreError> {
-        let rows: Vec<CaptureRow> =
-            sqlx::query_as("SELECT * FROM captures WHERE armed_until > $1 AND caught_at IS NULL ORDER BY id")
-                .bind(micros(now))
-                .fetch_all(self.reader())
-                .await?;
+        let rows: Vec<CaptureRow> = sqlx::query_as("SELECT * FROM captures WHERE armed_until > $1 AND caught_at IS NULL ORDER BY id")
+            .bind(micros(now))
+            .fetch_all(self.reader())
+            .await?;
         rows.into_iter().map(|row| self.capture_of(row)).collect()
     }
 

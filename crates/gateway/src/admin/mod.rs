@@ -16,6 +16,7 @@ mod record;
 mod reload;
 mod saml_keys;
 mod sessions;
+mod sign_ins;
 mod socket;
 mod status;
 #[cfg(test)]
@@ -48,6 +49,10 @@ fn router(app: SharedApp) -> Router {
         .route("/users/enable", post(users::enable))
         .route("/users/link", post(users::link))
         .route("/users/unlink", post(users::unlink))
+        .route("/sign-in-tests", post(sign_ins::test))
+        .route("/sign-in-tests/{id}", get(sign_ins::test_report))
+        .route("/captures", get(sign_ins::captures).post(sign_ins::capture))
+        .route("/captures/{id}", get(sign_ins::captured).delete(sign_ins::forget))
         .fallback(error::path_unknown)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), record::around))

@@ -228,3 +228,37 @@ async fn the_saml_key_is_exchanged_step_by_step() {
     let asked: Vec<_> = world.acts().iter().filter_map(|event| event["detail"]["asked_kid"].as_str().map(str::to_owned)).collect();
     assert!(asked.contains(&old), "{asked:?}");
 }
+
+#[tokio::test]
+async fn tests_and_captures_are_made_and_looked_at() {
+    let world = World::start().await;
+    let (status, test) = world.send("POST", "/sign-in-tests", r#"{"idp":"okta"}"#).await;
+    let link = test["link"].as_str().unwrap();
+    assert!(status == 200 && link.starts_with("http://127.0.0.1:1/login/test?token="), "{test}");
+    let (status, state) = world.send("GET", &format!("/sign-in-tests/{}", test["id"].as_str().unwrap()), "").await;
+    assert_eq!((status, &state["idp"], &state["report"]), (200, &"okta".into(), &Value::Null));
+
+    let (_, capture) = world.send("POST", "/captures", r#"{"person":" alice@example.com ","idp":"okta"}"#).await;
+    let id = capture["id"].as_str().unwrap().to_owned();
+    let (_, all) = world.send("GET", "/captures", "").await;
+    assert_eq!((&all[0]["id"], &all[0]["person"], &all[0]["code"]), (&id.as_str().into(), &"alice@example.com".into(), &Value::Null));
+    let faults = [
+        ("POST", "/sign-in-tests", r#"{"idp":"nobody"}"#, "admin.idp_unknown"),
+        ("POST", "/captures", r#"{"person":"alice","idp":"nobody"}"#, "admin.idp_unknown"),
+        ("POST", "/captures", r#"{"person":" "}"#, "admin.person_missing"),
+        ("GET", "/sign-in-tests/tst_0", "", "admin.test_unknown"),
+        ("GET", "/captures/../status", "", "admin.path_unknown"),
+        ("GET", "/captures/cap_0", "", "admin.capture_unknown"),
+        ("DELETE", "/captures/cap_0", "", "admin.capture_unknown"),
+    ];
+    for (method, path, body, code) in faults {
+        let (_, reply) = world.send(method, path, body).await;
+        assert_eq!(reply["code"], code, "{method} {path} {body}: {reply}");
+    }
+    let (status, _) = world.send("DELETE", &format!("/captures/{id}"), "").await;
+    let (gone, _) = world.send("GET", &format!("/captures/{id}"), "").await;
+    assert_eq!((status, gone), (200, 404));
+    let acts = world.acts();
+    assert!(acts.iter().any(|act| act["name"] == "/captures" && act["detail"]["asked_person"] == " alice@example.com "), "{acts:?}");
+    assert!(!format!("{acts:?}").contains("token="), "the link is on record nowhere");
+}

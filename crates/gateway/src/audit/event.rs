@@ -27,6 +27,10 @@ pub enum Kind {
     SignIn,
     /// A sign-in was refused.
     SignInRefused,
+    /// An administrator tried a sign-in: nobody was signed in by it.
+    SignInTested,
+    /// A failing sign-in was kept for an administrator who waited for it.
+    SignInCaptured,
     /// A person signed out.
     SignOut,
     /// A person allowed a client.

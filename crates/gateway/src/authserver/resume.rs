@@ -107,7 +107,7 @@ fn params_of(request: &AuthorizationRequest) -> Result<AuthorizationParams, Erro
         Purpose::ClientAuthorization => {
             Ok(request.params()?.ok_or(StoreError::Corrupt { what: "a client's authorization request without parameters" })?)
         }
-        Purpose::BrowserSignIn { .. } => Err(Error::RequestUnknown),
+        Purpose::BrowserSignIn { .. } | Purpose::SignInTest { .. } => Err(Error::RequestUnknown),
     }
 }
 

@@ -280,7 +280,7 @@ fn json_line(entry: &Entry) -> io::Result<String> {
 fn parse_kind(text: &str) -> Result<Kind, String> {
     let name = text.to_lowercase().replace('-', "_");
     serde_json::from_value(serde_json::Value::String(name)).map_err(|_| {
-        "no such kind; there are call, sign_in, sign_in_refused, sign_out, consent, consent_refused, client_registered, token_issued, \
+        "no such kind; there are call, sign_in, sign_in_refused, sign_in_tested, sign_in_captured, sign_out, consent, consent_refused, client_registered, token_issued, \
          token_refreshed, token_refused, token_revoked, groups_changed, idp_session_ended, user_created, session_ended, user_linked, user_unlinked, user_disabled, user_enabled, call_outcome, admin_act, admin_act_failed, config_loaded, \
          config_reloaded, config_reload_refused, refused, journal_opened, journal_recovered, idp_metadata_failing, \
          idp_metadata_recovered, idp_certificate_expired, saml_key_changed"

@@ -76,7 +76,7 @@ enum Command {
     Dev(dev::Args),
     /// Read the audit trail.
     Audit(audit::Args),
-    /// Identity providers: how to set each up for this deployment.
+    /// Identity providers: how to set each up, try a sign-in, catch a failing one.
     #[command(subcommand)]
     Idp(idp::Command),
     /// SAML: look into what an identity provider sends.

@@ -10,7 +10,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use oauth::scope::Scope;
 use policy::{Action, Permit, Request, decide};
-use store::{Advanced, Stage, User, UserId};
+use store::{Advanced, Stage, UserId};
 
 use crate::app::App;
 use crate::audit::Kind;
@@ -20,6 +20,7 @@ use crate::request_id::RequestContext;
 use crate::runtime::Runtime;
 
 use super::browser::{SignedInBrowser, Transaction};
+use super::capture::{self, Failed};
 use super::diagnosis::{self, Needed, Place};
 use super::error::{LoginError, Mender};
 use super::record::{self, Subject};
@@ -67,15 +68,18 @@ pub(super) async fn refuse(
     let Some(user) = app.store.user(user).await? else { return Ok(None) };
     let runtime = app.runtime.load_full();
     let scopes: Vec<String> = params.scopes.iter().map(|scope| Scope::as_str(scope).to_owned()).collect();
-    let question = Question { runtime: &runtime, user: &user, client: &params.client_id, scopes: &scopes, upstream: &params.upstream };
-    let roles = runtime.policies.roles(&user.groups, user.username.as_deref(), user.email.as_deref(), &user.idp);
-    if question.permits(&roles) {
-        return Ok(None);
-    }
+    let person = Person {
+        id: &user.id.to_string(),
+        idp: &user.idp,
+        username: user.username.as_deref(),
+        email: user.email.as_deref(),
+        groups: &user.groups,
+    };
+    let Some(needed) = examine(&runtime, &person, (&params.client_id, &scopes), &params.upstream) else { return Ok(None) };
     let Some(idp) = runtime.config.identity_providers.get(user.idp.as_str()) else { return Ok(None) };
     let upstream = transaction.upstream(&runtime.config)?.map_or_else(|| params.upstream.clone(), |upstream| upstream.name.clone());
     let sent = names_in_session(app, headers).await?;
-    let diagnosis = diagnosis::diagnose(place(idp), &user.groups, question.needed(&roles), &sent);
+    let diagnosis = diagnosis::diagnose(place(idp), &user.groups, needed, &sent);
     let page = NoAccessPage {
         upstream: &upstream,
         person: super::browser::name_of(&user),
@@ -89,6 +93,7 @@ pub(super) async fn refuse(
     let response = pages::no_access(&NoAccessPage { code: error.code(), ..page });
     let subject = Subject { transaction: Some(transaction), user: Some(&user), idp: Some(&user.idp) };
     record::refusal(app, context, Kind::SignInRefused, &subject, &error).await;
+    capture::keep(app, context, headers, &Failed { transaction: Some(transaction), idp, posted: None, user: Some(&user) }, &error).await;
     let _: Advanced = transaction.advance(app, &Stage::Denied { code: error.code().to_owned() }).await?;
     Ok(Some(response))
 }
@@ -108,43 +113,49 @@ async fn names_in_session(app: &App, headers: &HeaderMap) -> Result<Vec<String>,
     Ok(browser.and_then(|browser| browser.session.idp_session).map(|session| session.attribute_names).unwrap_or_default())
 }
 
-/// One person, through one client, at one upstream.
-struct Question<'q> {
-    runtime: &'q Runtime,
-    user: &'q User,
-    client: &'q str,
-    scopes: &'q [String],
-    upstream: &'q str,
+/// A person, as policy sees them.
+pub(super) struct Person<'p> {
+    /// `usr_…`
+    pub(super) id: &'p str,
+    /// Where they signed in.
+    pub(super) idp: &'p str,
+    /// The name people type.
+    pub(super) username: Option<&'p str>,
+    /// E-mail address.
+    pub(super) email: Option<&'p str>,
+    /// Their groups.
+    pub(super) groups: &'p [String],
 }
 
-impl Question<'_> {
-    fn permits(&self, roles: &BTreeSet<String>) -> bool {
-        let request = Request {
-            user: &self.user.id.to_string(),
-            idp: &self.user.idp,
-            username: self.user.username.as_deref(),
-            email: self.user.email.as_deref(),
-            groups: &self.user.groups,
-            roles,
-            client: self.client,
-            scopes: self.scopes,
-            upstream: self.upstream,
-            action: Action::Connect,
-        };
-        decide(&self.runtime.policies, &request, ()).map(Permit::into_inner).is_ok()
+impl Person<'_> {
+    /// Their roles, under the policy of now.
+    pub(super) fn roles(&self, runtime: &Runtime) -> BTreeSet<String> {
+        runtime.policies.roles(self.groups, self.username, self.email, self.idp)
     }
+}
 
-    /// The groups of the roles that would change the answer.
-    fn needed(&self, roles: &BTreeSet<String>) -> BTreeSet<Needed> {
-        let mut needed = BTreeSet::new();
-        for (name, role) in &self.runtime.config.roles {
-            let with = roles.iter().chain(std::iter::once(name)).cloned().collect();
-            if !self.permits(&with) {
-                continue;
-            }
-            let here = role.identity_providers.is_empty() || role.identity_providers.contains(self.user.idp.as_str());
+/// Nothing if the person may connect; else the groups of the roles that would change the answer.
+pub(super) fn examine(
+    runtime: &Runtime,
+    person: &Person<'_>,
+    (client, scopes): (&str, &[String]),
+    upstream: &str,
+) -> Option<BTreeSet<Needed>> {
+    let permits = |roles: &BTreeSet<String>| {
+        let Person { id: user, idp, username, email, groups } = *person;
+        let request = Request { user, idp, username, email, groups, roles, client, scopes, upstream, action: Action::Connect };
+        decide(&runtime.policies, &request, ()).map(Permit::into_inner).is_ok()
+    };
+    let roles = person.roles(runtime);
+    if permits(&roles) {
+        return None;
+    }
+    let mut needed = BTreeSet::new();
+    for (name, role) in &runtime.config.roles {
+        if permits(&roles.iter().chain(std::iter::once(name)).cloned().collect()) {
+            let here = role.identity_providers.is_empty() || role.identity_providers.contains(person.idp);
             needed.extend(role.groups.iter().map(|group| Needed { group: group.clone(), role: name.clone(), here }));
         }
-        needed
     }
+    Some(needed)
 }

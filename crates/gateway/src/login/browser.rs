@@ -77,6 +77,9 @@ impl Transaction {
     /// The IdPs that may sign this person in.
     pub(super) fn identity_providers<'c>(&self, config: &'c Config) -> Result<Vec<&'c IdentityProvider>, LoginError> {
         let upstream = self.upstream(config)?;
+        if let Purpose::SignInTest { idp, .. } = &self.request.purpose {
+            return Ok(config.identity_providers.values().filter(|own| own.id.as_str() == idp).collect());
+        }
         let allowed = |id: &IdpId| upstream.is_none_or(|upstream| upstream.identity_providers.contains(id));
         Ok(config.identity_providers.values().filter(|idp| allowed(&idp.id)).collect())
     }
@@ -133,6 +136,7 @@ impl Transaction {
         let destination = match (&self.params, &self.request.purpose) {
             (Some(params), _) => format!("{idp} {} {} {}", params.client_id, params.upstream, params.redirect_uri.host_display()),
             (None, Purpose::BrowserSignIn { return_path }) => format!("{idp} {return_path}"),
+            (None, Purpose::SignInTest { test, .. }) => format!("{idp} {test}"),
             (None, Purpose::ClientAuthorization) => idp.to_owned(),
         };
         loops::count_start(headers, &app.config.public_url, &destination, app.clock.now())

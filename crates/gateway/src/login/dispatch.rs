@@ -5,7 +5,7 @@
 
 use axum::response::Response;
 use http::HeaderMap;
-use store::{Advanced, Purpose, Stage, StepUpAsked};
+use store::{Advanced, Purpose, SignInTestId, Stage, StepUpAsked};
 
 use crate::app::App;
 use crate::audit::Kind;
@@ -14,15 +14,19 @@ use crate::cookies::Cookie;
 use crate::request_id::RequestContext;
 
 use super::browser::{SignedInBrowser, Transaction};
+use super::capture::Failed;
 use super::choose::ChoiceError;
 use super::error::LoginError;
 use super::forms::{see_other, with_cookie};
 use super::record::{self, Subject};
-use super::{access, choose, consent, oidc, saml, step_up};
+use super::{access, capture, choose, consent, oidc, saml, step_up, trial};
 
 /// `GET /login?req=…`
 pub(super) async fn next(app: &App, context: &RequestContext, headers: &HeaderMap, id: &str) -> Result<Response, LoginError> {
     let transaction = Transaction::load(app, headers, id).await?;
+    if let Some((test, idp)) = trial::of(&transaction) {
+        return next_of_test(app, context, headers, &transaction, (test, idp)).await;
+    }
     match &transaction.request.stage {
         Stage::Consent => {
             if consent::was_remembered(app, context, headers, &transaction).await? {
@@ -59,6 +63,31 @@ pub(super) async fn next(app: &App, context: &RequestContext, headers: &HeaderMa
         // The client learns of the refusal from the authorization server.
         Stage::Denied { .. } if transaction.params.is_some() => Ok(see_other(&resume(&transaction))),
         Stage::Completed | Stage::Denied { .. } => Err(LoginError::AlreadyCompleted),
+    }
+}
+
+/// A test goes to its one IdP and ends at its report; no session answers for it, and none begins.
+async fn next_of_test(
+    app: &App,
+    context: &RequestContext,
+    headers: &HeaderMap,
+    transaction: &Transaction,
+    (test, idp): (SignInTestId, &str),
+) -> Result<Response, LoginError> {
+    match &transaction.request.stage {
+        Stage::ChooseIdp | Stage::SignIn(_) => {
+            let runtime = app.runtime.load_full();
+            let idp = runtime.config.identity_providers.get(idp).ok_or_else(|| LoginError::IdpUnknown(idp.to_owned()))?;
+            match leave(app, headers, transaction, idp).await {
+                Ok(departure) => Ok(departure.into_redirect()),
+                Err(error) => {
+                    let failed = Failed { transaction: Some(transaction), idp, posted: None, user: None };
+                    capture::failed(app, context, headers, &failed, error).await
+                }
+            }
+        }
+        Stage::Completed | Stage::Denied { .. } => trial::page(app, test).await,
+        Stage::Consent | Stage::SignedIn { .. } => Err(LoginError::OutOfStep),
     }
 }
 
@@ -179,6 +208,7 @@ async fn finish(app: &App, transaction: &Transaction) -> Result<Response, LoginE
             let clear = Cookie::Transaction(transaction.request.id).clear(&app.config.public_url);
             Ok(with_cookie(see_other(return_path), clear))
         }
+        Purpose::SignInTest { .. } => Err(LoginError::OutOfStep),
     }
 }
 

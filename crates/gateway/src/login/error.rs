@@ -21,6 +21,7 @@ use super::attributes::AttributeError;
 use super::choose::ChoiceError;
 use super::idp_initiated::TargetError;
 use super::step_up::StepUpUnmet;
+use super::trial::TrialError;
 
 /// Why a sign-in, a consent or a sign-out does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -168,6 +169,9 @@ pub enum LoginError {
     /// A sign-in that began at the IdP.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// A test of a sign-in.
+    #[error(transparent)]
+    Trial(#[from] TrialError),
     /// Signed in, without access.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -223,6 +227,7 @@ impl LoginError {
             Self::Attribute(error) => error.code(),
             Self::Target(error) => error.code(),
             Self::Access(error) => error.code(),
+            Self::Trial(error) => error.code(),
         }
     }
 
@@ -307,6 +312,7 @@ impl LoginError {
             Self::Attribute(error) => error.presentation(),
             Self::Target(error) => error.presentation(),
             Self::Access(error) => error.presentation(),
+            Self::Trial(error) => error.presentation(),
             Self::Begin(BeginError::Quota) => (StatusCode::TOO_MANY_REQUESTS, "Too many sign-ins at once", Mender::Administrator),
             Self::Store(_) | Self::Audit(_) | Self::Random(_) | Self::Begin(BeginError::Store(_) | BeginError::Random(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "Doorward cannot work at the moment", Mender::Administrator)

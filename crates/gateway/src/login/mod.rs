@@ -14,6 +14,7 @@
 mod access;
 mod attributes;
 mod browser;
+mod capture;
 mod choose;
 mod consent;
 mod diagnosis;
@@ -26,11 +27,14 @@ mod loops;
 mod oidc;
 mod provision;
 mod record;
+mod report;
 mod return_path;
 mod saml;
 mod signout;
 mod sp_metadata;
 mod step_up;
+mod trial;
+mod words;
 
 use std::sync::Arc;
 
@@ -50,6 +54,7 @@ use crate::request_id::RequestContext;
 pub use error::LoginError;
 
 use browser::Transaction;
+use capture::Failed;
 use record::Subject;
 
 /// What sign-ins keep in memory: documents of the identity providers, all of which can be fetched again.
@@ -123,6 +128,29 @@ pub async fn choose_idp(
         Err(error) => Err(error),
     };
     recorded(&app, &context, None, outcome).await
+}
+
+/// `GET /login/test?token=…`: the link of a test.
+pub async fn ask_test(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    page(&context, trial::ask(&app, query.as_deref()).await)
+}
+
+/// `POST /login/test`: the test begins.
+pub async fn begin_test(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let outcome = match whole(body) {
+        Ok(body) => trial::begin(&app, &context, &headers, &body).await,
+        Err(error) => Err(error),
+    };
+    page(&context, outcome)
 }
 
 /// `POST /login/saml/{idp}/acs`: the assertion consumer service.
@@ -222,17 +250,34 @@ async fn acs(app: &App, context: &RequestContext, headers: &HeaderMap, idp: &str
     forms::require_own_page(headers, &app.config.public_url)?;
     // A RelayState that is no id of ours is the IdP's own: the response answers no request of ours.
     let transaction = match posted.relay_state.filter(|state| state.starts_with("arq_")) {
-        Some(id) => Some(Transaction::load(app, headers, id).await?),
-        None => None,
+        Some(id) => Transaction::load(app, headers, id).await.map(Some),
+        None => Ok(None),
     };
-    saml::finish(app, context, headers, transaction.as_ref(), &idp, &posted).await
+    let (transaction, outcome) = match transaction {
+        Ok(transaction) => {
+            let outcome = saml::finish(app, context, headers, transaction.as_ref(), &idp, &posted).await;
+            (transaction, outcome)
+        }
+        Err(error) => (None, Err(error)),
+    };
+    let failed = Failed { transaction: transaction.as_ref(), idp: &idp, posted: Some(&posted), user: None };
+    match outcome {
+        Ok(response) => Ok(response),
+        Err(error) => capture::failed(app, context, headers, &failed, error).await,
+    }
 }
 
 async fn callback(app: &App, context: &RequestContext, headers: &HeaderMap, idp: &str, query: &str) -> Result<Response, LoginError> {
     let idp = find_idp(app, idp)?;
     let callback = Callback::parse(query)?;
     let transaction = Transaction::load(app, headers, oidc::request_of(&callback)?).await?;
-    oidc::finish(app, context, headers, &transaction, &idp, &callback).await
+    match oidc::finish(app, context, headers, &transaction, &idp, &callback).await {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            let failed = Failed { transaction: Some(&transaction), idp: &idp, posted: None, user: None };
+            capture::failed(app, context, headers, &failed, error).await
+        }
+    }
 }
 
 fn find_idp(app: &App, id: &str) -> Result<IdentityProvider, LoginError> {

@@ -141,7 +141,7 @@ pub(super) async fn finish(
         sent: person.claims.into_iter().map(sent).collect(),
     };
     let cookie = provision::sign_in(app, context, headers, Some(transaction), identity).await?;
-    Ok(with_cookie(see_other(&transaction.hub()), cookie))
+    Ok(cookie.into_iter().fold(see_other(&transaction.hub()), with_cookie))
 }
 
 /// The stored half of the exchange, if this callback belongs to it: same IdP, same `state`.

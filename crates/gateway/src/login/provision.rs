@@ -18,6 +18,7 @@ use super::consent;
 use super::diagnosis::Sent;
 use super::error::LoginError;
 use super::record::{self, Subject};
+use super::trial;
 
 /// What both protocols give: a person whom an IdP has just vouched for, every claim of it verified.
 pub(super) struct VerifiedIdentity {
@@ -51,17 +52,21 @@ pub(super) struct VerifiedIdentity {
     pub(super) ends_at: Option<Timestamp>,
 }
 
-/// Signs the person in; gives the `Set-Cookie` of the new session. Without a transaction, nobody here asked for it (IdP-initiated).
+/// Signs the person in; gives the `Set-Cookie` of the new session, or none if this was only a test. Without a transaction, nobody here asked for it (IdP-initiated).
 pub(super) async fn sign_in(
     app: &App,
     context: &RequestContext,
     headers: &http::HeaderMap,
     transaction: Option<&Transaction>,
     identity: VerifiedIdentity,
-) -> Result<HeaderValue, LoginError> {
+) -> Result<Option<HeaderValue>, LoginError> {
     let now = app.clock.now();
     if let Some(transaction) = transaction {
         require_fresh(transaction, &identity)?;
+        if trial::of(transaction).is_some() {
+            trial::accepted(app, context, headers, transaction, &identity).await?;
+            return Ok(None);
+        }
     }
     let (user, created) = app.store.upsert_user(&identity_for_store(&identity), now).await?;
     let idp = identity.idp.clone();
@@ -85,7 +90,7 @@ pub(super) async fn sign_in(
         let _: Advanced =
             transaction.advance(app, &Stage::SignedIn { user: user.id, session, step_up: transaction.step_up_asked() }).await?;
     }
-    Ok(cookie)
+    Ok(Some(cookie))
 }
 
 /// The audit line first, then the session: a sign-in that is not on record does not happen.

@@ -109,6 +109,11 @@ impl<'f> Posted<'f> {
         })
     }
 
+    /// The response in base64, unverified.
+    pub(super) fn bytes(&self) -> &'f [u8] {
+        self.saml_response.as_bytes()
+    }
+
     /// The page that posts the same fields again from our own site; none if this is that post.
     pub(super) fn once_more(&self, idp: &IdentityProvider) -> Option<Response> {
         if self.again {
@@ -153,7 +158,7 @@ pub(super) async fn finish(
     require_name_id_format(settings, &assertion)?;
     let identity = identify(&idp.id, settings, &metadata, &assertion)?;
     let cookie = provision::sign_in(app, context, headers, transaction, identity).await?;
-    Ok(with_cookie(pages::continue_to(&next), cookie))
+    Ok(cookie.into_iter().fold(pages::continue_to(&next), with_cookie))
 }
 
 /// Judges the response; a signature by a key that is not known is judged once more with newer metadata, if there is any: the
@@ -186,6 +191,31 @@ async fn verify(
         idp_metadata::tell_outdated(app, &idp.id, settings, certificate).await;
     }
     Ok((metadata, assertion))
+}
+
+/// Every check of a response, for an administrator who asks why it was refused.
+pub(super) fn inspect(
+    app: &App,
+    idp: &IdentityProvider,
+    metadata: &IdpMetadata,
+    posted: &Posted<'_>,
+    request_id: Option<&str>,
+) -> Option<saml::Inspection> {
+    let sp = service_provider(app, &idp.id).ok()?;
+    let mut expected = Expected::new(metadata, &sp, &sp.acs_url, request_id, app.clock.now());
+    expected.skew = SKEW;
+    if let Protocol::Saml(settings) = &idp.protocol {
+        expected.refuse_expired_certificates = settings.expired_certificates == ExpiredCertificates::Refuse;
+    }
+    Some(saml::inspect(posted.bytes(), &expected))
+}
+
+/// The id of our AuthnRequest, if the browser is at a SAML IdP.
+pub(super) fn request_id_of(stage: &Stage) -> Option<&str> {
+    match stage {
+        Stage::SignIn(SignInState { protocol: SignInProtocol::Saml { request_id }, .. }) => Some(request_id),
+        Stage::SignIn(_) | Stage::Consent | Stage::ChooseIdp | Stage::SignedIn { .. } | Stage::Completed | Stage::Denied { .. } => None,
+    }
 }
 
 /// The id of our AuthnRequest, if this leg is at this IdP.

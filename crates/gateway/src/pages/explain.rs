@@ -51,3 +51,42 @@ pub fn no_access(page: &NoAccessPage<'_>) -> Response {
     };
     reply(StatusCode::FORBIDDEN, template.render(), &Policy::plain())
 }
+
+#[derive(Template)]
+#[template(path = "ask_test.html")]
+struct AskTestTemplate<'a> {
+    token: &'a str,
+    idp_name: String,
+}
+
+/// The question before a test of a sign-in begins: only a person's click uses its link up.
+pub fn ask_test(token: &str, idp_name: &str) -> Response {
+    reply(StatusCode::OK, AskTestTemplate { token, idp_name: shown(idp_name, 80) }.render(), &Policy::plain())
+}
+
+/// A heading, and names with their values.
+#[derive(Clone, Debug)]
+pub struct ReportSection {
+    /// The heading.
+    pub title: String,
+    /// Name and value.
+    pub lines: Vec<(String, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "test_report.html")]
+struct TestReportTemplate<'a> {
+    idp_name: String,
+    sections: Vec<ReportSection>,
+    code: Option<&'a str>,
+}
+
+/// What came of the test of a sign-in.
+pub fn test_report(idp_name: &str, sections: &[ReportSection], code: Option<&str>) -> Response {
+    let clean = |section: &ReportSection| ReportSection {
+        title: section.title.clone(),
+        lines: section.lines.iter().map(|(name, value)| (shown(name, 300), shown(value, 4000))).collect(),
+    };
+    let template = TestReportTemplate { idp_name: shown(idp_name, 80), sections: sections.iter().map(clean).collect(), code };
+    reply(StatusCode::OK, template.render(), &Policy::plain())
+}

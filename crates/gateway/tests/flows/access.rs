@@ -6,7 +6,7 @@ use crate::browser::{Browser, Page};
 use crate::world::{CLIENT_CALLBACK, Wish, World, authorize, go_on};
 
 async fn at_the_end(access: &'static str, saml_settings: &'static str, idp: &str) -> (World, Browser, Page) {
-    let world = World::with(Wish { access, saml_settings, ..Wish::default() }).await;
+    let world = World::with(Wish { saml_settings, access, ..Wish::default() }).await;
     let client = world.register().await;
     let mut browser = world.browser();
     let page = browser.open(&authorize(&client, "crm")).await;

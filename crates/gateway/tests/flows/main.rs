@@ -32,4 +32,6 @@ mod sign_out;
 #[cfg(test)]
 mod step_up;
 #[cfg(test)]
+mod trials;
+#[cfg(test)]
 mod world;
