@@ -20,6 +20,7 @@ use crate::admin::{self, SocketError};
 use crate::audit::{self, AuditError, Event, Kind};
 use crate::clock::Clock;
 use crate::config::{Config, MasterKeyError, ProblemKind, UpstreamId};
+use crate::graph;
 use crate::housekeeping;
 use crate::idp_session;
 use crate::keys::{Keyring, KeyringError};
@@ -61,6 +62,8 @@ pub struct App {
     pub openid: openid::Providers,
     /// Which identity provider sessions are being asked about.
     pub idp_sessions: idp_session::Sessions,
+    /// What is kept of Microsoft Graph.
+    pub graph: graph::State,
     /// The HTTP client.
     pub outbound: Outbound,
     /// The time.
@@ -191,6 +194,7 @@ impl App {
             proxy,
             outbound,
             clock,
+            graph: graph::State::default(),
             random: Random,
             started,
         });

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod cookies;
+pub mod graph;
 pub mod housekeeping;
 pub mod idp_session;
 pub mod keys;

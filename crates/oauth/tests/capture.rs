@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use oauth::client::authentication::ClientAuth;
 use oauth::client::discovery::{IssuerUrl, ProviderMetadata};
-use oauth::client::groups::groups;
+use oauth::client::groups::{Format, groups};
 use oauth::client::id_token::{Expected, IdTokenError, Nonce, check};
 use oauth::client::issuer::TokenIssuer;
 use oauth::client::token::parse_token_response;
@@ -44,7 +44,7 @@ fn the_id_token_is_accepted_and_no_other_token_is() {
 
     let id_token = check(tokens.required_id_token().unwrap().expose(), &expected, &keys).unwrap();
     assert_eq!((id_token.subject.as_str(), id_token.sid.as_deref()), ("alice", Some("-mVVLlI_qzp7Gb7pua9F__HPXiKYcz_1aUxbi1tU70-")));
-    assert_eq!(groups(&id_token.claims, "groups"), Ok(Some(vec!["mcp-dev".to_owned(), "sre".to_owned()])));
+    assert_eq!(groups(&id_token.claims, "groups", Format::List), Ok(Some(vec!["mcp-dev".to_owned(), "sre".to_owned()])));
 
     for (token, typ) in [
         (&capture["tokens"]["access_token"], "at+jwt"),

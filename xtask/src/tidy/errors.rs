@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{File, Findings, Tree};
 
-const NAMESPACES: [&str; 15] = [
+const NAMESPACES: [&str; 16] = [
+    "graph",
     "saml",
     "oauth",
     "oidc",

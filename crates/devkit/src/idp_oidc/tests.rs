@@ -149,7 +149,7 @@ async fn the_id_token_passes_the_checks_of_the_client() {
     let (claims, _) = verified(&Idp::new(true)).await;
     assert_eq!(claims.subject, "dev-alice");
     assert_eq!(claims.auth_time.unwrap().as_second(), NOW);
-    assert_eq!(groups::groups(&claims.claims, "groups").unwrap(), Some(vec!["engineering".to_owned()]));
+    assert_eq!(groups::groups(&claims.claims, "groups", groups::Format::List).unwrap(), Some(vec!["engineering".to_owned()]));
     assert_eq!(claims.claims["email"], "alice@example.com");
 }
 
@@ -157,13 +157,13 @@ async fn the_id_token_passes_the_checks_of_the_client() {
 async fn groups_can_be_in_userinfo_only() {
     let idp = Idp::new(false);
     let (claims, access_token) = verified(&idp).await;
-    assert_eq!(groups::groups(&claims.claims, "groups").unwrap(), None);
+    assert_eq!(groups::groups(&claims.claims, "groups", groups::Format::List).unwrap(), None);
     let request =
         Request::get("/userinfo").header(header::AUTHORIZATION, format!("Bearer {}", access_token.expose())).body(Body::empty()).unwrap();
     let response = idp.send(request).await;
     let status = response.status().as_u16();
     let more = userinfo::parse_userinfo(status, &body(response).await, &claims.subject).unwrap();
-    assert_eq!(groups::groups(&more, "groups").unwrap(), Some(vec!["engineering".to_owned()]));
+    assert_eq!(groups::groups(&more, "groups", groups::Format::List).unwrap(), Some(vec!["engineering".to_owned()]));
     let request = Request::get("/userinfo").header(header::AUTHORIZATION, "Bearer other").body(Body::empty()).unwrap();
     assert_eq!(idp.send(request).await.status(), StatusCode::UNAUTHORIZED);
 }

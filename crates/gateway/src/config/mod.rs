@@ -34,8 +34,9 @@ pub use problem::{Position, Problem, ProblemKind};
 pub use public_url::{PublicUrl, PublicUrlError};
 pub use sources::Sources;
 pub use types::{
-    ANY_DOMAIN, Audit, Client, Config, ExpiredCertificates, IdentityProvider, Limits, MetadataSigners, MetadataSource, OidcIdp, PolicyFile,
-    Protocol, Registration, RequestBinding, Role, RoleMapping, Rule, SamlIdp, Sessions, StepUpRule, Tls, Tokens, Upstream, UpstreamChoice,
+    ANY_DOMAIN, Audit, Client, Config, ExpiredCertificates, Graph, IdentityProvider, Limits, MetadataSigners, MetadataSource, OidcIdp,
+    PolicyFile, Protocol, Registration, RequestBinding, Role, RoleMapping, Rule, SamlIdp, Sessions, StepUpRule, Tls, Tokens, Upstream,
+    UpstreamChoice,
 };
 
 #[cfg(test)]

@@ -90,12 +90,32 @@ fn show_idp(idp: &IdentityProvider) -> Value {
         Protocol::Saml(saml) => json!({ "saml": show_saml(saml) }),
         Protocol::Oidc(oidc) => json!({ "oidc": show_oidc(oidc) }),
     };
-    for (key, value) in
-        [("name", json!(idp.name)), ("domains", json!(idp.domains)), ("listed", json!(idp.listed)), ("login_hint", json!(idp.login_hint))]
-    {
+    let shared = [
+        ("name", json!(idp.name)),
+        ("domains", json!(idp.domains)),
+        ("listed", json!(idp.listed)),
+        ("login_hint", json!(idp.login_hint)),
+        ("graph", show_graph(&idp.protocol)),
+    ];
+    for (key, value) in shared {
         shown.as_object_mut().map(|shown| shown.insert(key.to_owned(), value));
     }
     shown
+}
+
+fn show_graph(protocol: &Protocol) -> Value {
+    let graph = match protocol {
+        Protocol::Saml(saml) => &saml.graph,
+        Protocol::Oidc(oidc) => &oidc.graph,
+    };
+    json!(graph.as_ref().map(|graph| json!({
+        "tenant": graph.tenant,
+        "client_id": graph.client_id,
+        "client_secret": HIDDEN,
+        "login_url": graph.login_url,
+        "graph_url": graph.graph_url,
+        "security_enabled_only": graph.security_enabled_only,
+    })))
 }
 
 fn show_saml(saml: &SamlIdp) -> Value {
@@ -109,6 +129,7 @@ fn show_saml(saml: &SamlIdp) -> Value {
         "metadata_signing_certificate": saml.metadata_signers.as_ref().map(|signers| &signers.file),
         "entity_id": saml.entity_id.as_ref().map(EntityId::as_str),
         "groups_attribute": saml.groups_attribute,
+        "groups_format": saml.groups_format.word(),
         "username_attribute": saml.username_attribute,
         "email_attribute": saml.email_attribute,
         "name_attribute": saml.name_attribute,
@@ -139,6 +160,7 @@ fn show_oidc(oidc: &OidcIdp) -> Value {
         "subject_claim": oidc.subject_claim,
         "scopes": oidc.scopes,
         "groups_claim": oidc.groups_claim,
+        "groups_format": oidc.groups_format.word(),
         "username_claim": oidc.username_claim,
         "email_claim": oidc.email_claim,
         "name_claim": oidc.name_claim,

@@ -19,7 +19,7 @@ use super::sources::Sources;
 mod identity;
 
 pub use identity::{
-    ANY_DOMAIN, ExpiredCertificates, IdentityProvider, MetadataSigners, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp,
+    ANY_DOMAIN, ExpiredCertificates, Graph, IdentityProvider, MetadataSigners, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp,
 };
 
 /// A whole, valid configuration.

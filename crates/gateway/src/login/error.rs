@@ -16,6 +16,8 @@ use crate::pages::{self, ErrorPage};
 use crate::random::RandomError;
 use crate::sign_in::BeginError;
 
+use super::saml_groups::SamlGroupsError;
+
 use super::access::AccessError;
 use super::attributes::AttributeError;
 use super::choose::ChoiceError;
@@ -121,6 +123,9 @@ pub enum LoginError {
     /// The IdP left groups out (Microsoft Entra ID over 150 groups: `groups.link`).
     #[error("The identity provider left out your groups because there are too many.")]
     GroupsOverage(String),
+    /// The groups of an assertion.
+    #[error(transparent)]
+    SamlGroups(#[from] SamlGroupsError),
     /// The NameID is not of the format that the configuration asks for.
     #[error("The identity provider names you in another format than was asked for.")]
     NameIdFormatMismatch(String),
@@ -209,6 +214,7 @@ impl LoginError {
             Self::Unsolicited => "login.unsolicited_response",
             Self::SubjectNotStable(_) => "login.subject_not_stable",
             Self::GroupsOverage(_) => "login.groups_overage",
+            Self::SamlGroups(error) => error.code(),
             Self::NameIdFormatMismatch(_) => "login.name_id_format_mismatch",
             Self::AuthnContextMismatch(_) => "login.authn_context_mismatch",
             Self::ReauthenticationMissing => "login.reauthentication_missing",
@@ -246,6 +252,9 @@ impl LoginError {
             return error.private();
         }
         if let Self::Attribute(error) = self {
+            return error.private();
+        }
+        if let Self::SamlGroups(error) = self {
             return error.private();
         }
         if let Self::Target(error) = self {
@@ -289,6 +298,9 @@ impl LoginError {
             Self::MetadataUnavailable { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "The identity provider does not answer", Mender::Administrator)
             }
+            Self::SamlGroups(error) if error.is_down() => {
+                (StatusCode::SERVICE_UNAVAILABLE, "The identity provider does not answer", Mender::Administrator)
+            }
             Self::OpenId(error) => match error.fault() {
                 Fault::Refused => (StatusCode::FORBIDDEN, "The sign-in was refused", Mender::IdpAdministrator),
                 Fault::Down => (StatusCode::SERVICE_UNAVAILABLE, "The identity provider does not answer", Mender::Administrator),
@@ -302,6 +314,7 @@ impl LoginError {
             | Self::Callback(_)
             | Self::SubjectNotStable(_)
             | Self::GroupsOverage(_)
+            | Self::SamlGroups(_)
             | Self::NameIdFormatMismatch(_)
             | Self::AuthnContextMismatch(_) => (StatusCode::FORBIDDEN, "The sign-in was refused", Mender::IdpAdministrator),
             Self::StepUp(_) => (StatusCode::FORBIDDEN, "A stronger sign-in is needed", Mender::IdpAdministrator),

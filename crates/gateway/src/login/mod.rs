@@ -30,6 +30,7 @@ mod record;
 mod report;
 mod return_path;
 mod saml;
+mod saml_groups;
 mod signout;
 mod sp_metadata;
 mod step_up;

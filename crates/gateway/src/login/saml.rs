@@ -29,15 +29,13 @@ use super::dispatch::Vehicle;
 use super::error::LoginError;
 use super::forms::{Form, with_cookie};
 use super::provision::{self, VerifiedIdentity};
-use super::{idp_initiated, idp_metadata, step_up};
+use super::{idp_initiated, idp_metadata, saml_groups, step_up};
 
 const SKEW: Duration = Duration::from_mins(1);
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
 /// Subject identifiers that are made to be keys (SAML V2.0 Subject Identifier Attributes Profile, sections 3.3 and 3.4).
 const SUBJECT_IDS: [&str; 2] = ["urn:oasis:names:tc:SAML:attribute:subject-id", "urn:oasis:names:tc:SAML:attribute:pairwise-id"];
-/// What Microsoft Entra ID and AD FS send in place of the groups when there are more than 150.
-const GROUPS_LINK: &str = "http://schemas.microsoft.com/claims/groups.link";
 const EMAIL_NAMES: [&str; 4] =
     ["email", "mail", "urn:oid:0.9.2342.19200300.100.1.3", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"];
 const DISPLAY_NAMES: [&str; 4] =
@@ -156,7 +154,7 @@ pub(super) async fn finish(
     let asked = transaction.and_then(Transaction::step_up_asked);
     require_context(&step_up::classes(&settings.authn_context, asked.as_ref()), &assertion)?;
     require_name_id_format(settings, &assertion)?;
-    let identity = identify(&idp.id, settings, &metadata, &assertion)?;
+    let identity = identify(app, &idp.id, settings, &metadata, &assertion).await?;
     let cookie = provision::sign_in(app, context, headers, transaction, identity).await?;
     Ok(cookie.into_iter().fold(pages::continue_to(&next), with_cookie))
 }
@@ -258,16 +256,16 @@ fn require_name_id_format(settings: &SamlIdp, assertion: &VerifiedAssertion) -> 
 }
 
 /// What the assertion says about the person, in our terms.
-fn identify(
+async fn identify(
+    app: &App,
     idp: &IdpId,
     settings: &SamlIdp,
     metadata: &IdpMetadata,
     assertion: &VerifiedAssertion,
 ) -> Result<VerifiedIdentity, LoginError> {
-    if assertion.values(GROUPS_LINK).next().is_some() {
-        return Err(LoginError::GroupsOverage(GROUPS_LINK.to_owned()));
-    }
     attributes::require_text(settings, assertion)?;
+    let sent_groups = values(assertion, &settings.groups_attribute);
+    let groups = saml_groups::groups(app, settings, sent_groups, |name| assertion.values(name).next().map(str::to_owned)).await?;
     let named = |names: &[&str]| names.iter().find_map(|name| first(assertion, name));
     let configured = |name: &Option<String>, usual: &[&str]| name.as_deref().map_or_else(|| named(usual), |name| first(assertion, name));
     let subject = subject(settings, assertion)?;
@@ -278,7 +276,7 @@ fn identify(
         username,
         email: configured(&settings.email_attribute, &EMAIL_NAMES),
         display_name: configured(&settings.name_attribute, &DISPLAY_NAMES),
-        groups: values(assertion, &settings.groups_attribute),
+        groups,
         authn_instant: assertion.authn_instant,
         must_be_fresh: settings.force_authn,
         acr: assertion.authn_context.clone(),

@@ -9,6 +9,7 @@ use oauth::client::userinfo::UserinfoError;
 use oauth::jwks::JwksError;
 
 use crate::cached::Explain;
+use crate::graph::GraphFault;
 use crate::keys::KeyringError;
 use crate::outbound::OutboundError;
 use crate::random::RandomError;
@@ -46,6 +47,9 @@ pub enum OpenIdError {
     /// Groups that cannot be read whole.
     #[error("Your groups could not be read: {0}.")]
     Groups(#[from] GroupsError),
+    /// Groups that the provider left out, and that Microsoft Graph did not give.
+    #[error(transparent)]
+    Graph(#[from] GraphFault),
     /// An answer of the IdP with a status that means nothing here.
     #[error("The identity provider answered {what} with status {status}.")]
     UnexpectedStatus {
@@ -95,6 +99,7 @@ impl OpenIdError {
             Self::IdToken(error) => error.code(),
             Self::Userinfo(error) => error.code(),
             Self::Groups(error) => error.code(),
+            Self::Graph(error) => error.code(),
             Self::UnexpectedStatus { .. } => "oidc.unexpected_status",
             Self::Unavailable { .. } => "oidc.documents_unavailable",
             Self::TokenUnsendable => "oidc.token_unsendable",
@@ -105,11 +110,13 @@ impl OpenIdError {
     /// What kind of failure it is.
     pub(crate) fn fault(&self) -> Fault {
         match self {
+            Self::Graph(error) if error.is_down() => Fault::Down,
             Self::SubjectClaimMissing(_)
             | Self::Token(_)
             | Self::IdToken(_)
             | Self::Userinfo(_)
             | Self::Groups(_)
+            | Self::Graph(_)
             | Self::TokenUnsendable => Fault::Refused,
             Self::UnexpectedStatus { .. } | Self::Unavailable { .. } | Self::Outbound(_) => Fault::Down,
             Self::ClientAuth(_) | Self::Keys(_) | Self::Random(_) | Self::Discovery(_) | Self::Jwks(_) => Fault::Setup,
@@ -127,6 +134,7 @@ impl OpenIdError {
             Self::Unavailable { detail, .. } => format!("{self} {detail}"),
             Self::Outbound(error) => format!("{self} {error}"),
             Self::Keys(error) => format!("{self} {error}"),
+            Self::Graph(error) => error.private(),
             Self::Discovery(_)
             | Self::Jwks(_)
             | Self::Token(_)
@@ -157,6 +165,7 @@ impl OpenIdError {
             | Self::IdToken(_)
             | Self::Userinfo(_)
             | Self::Groups(_)
+            | Self::Graph(_)
             | Self::UnexpectedStatus { .. }
             | Self::Unavailable { .. }
             | Self::TokenUnsendable

@@ -5,7 +5,7 @@ use http::header::{ACCEPT, AUTHORIZATION};
 use jiff::Timestamp;
 use oauth::Secret;
 use oauth::client::discovery::ProviderMetadata;
-use oauth::client::groups::groups;
+use oauth::client::groups::{GroupsError, groups};
 use oauth::client::id_token::IdTokenClaims;
 use oauth::client::userinfo::parse_userinfo;
 use serde_json::{Map, Value};
@@ -15,6 +15,7 @@ use super::error::OpenIdError;
 use super::token::sensitive;
 use crate::app::App;
 use crate::config::OidcIdp;
+use crate::graph::{self, Person};
 use crate::outbound::FetchRequest;
 
 /// What an OpenID provider says of a person, every claim of it verified.
@@ -53,7 +54,7 @@ pub(crate) async fn identify(
 ) -> Result<Identified, OpenIdError> {
     let key = subject(settings, &id_token)?;
     let mut claims = id_token.claims;
-    let mut found = groups(&claims, &settings.groups_claim)?;
+    let mut found = groups_in(app, settings, &claims, &claims).await?;
     let names = [&settings.username_claim, &settings.email_claim, &settings.name_claim];
     let lacks_names = names.into_iter().any(|claim| !claims.contains_key(claim));
     if (found.is_none() || lacks_names)
@@ -62,7 +63,7 @@ pub(crate) async fn identify(
         match userinfo(app, endpoint.clone(), access_token, &id_token.subject).await {
             Ok(more) => {
                 if found.is_none() {
-                    found = groups(&more, &settings.groups_claim)?;
+                    found = groups_in(app, settings, &more, &claims).await?;
                 }
                 complete(&mut claims, more);
             }
@@ -102,7 +103,7 @@ pub(crate) async fn identify_again(
     let claims = userinfo(app, endpoint.clone(), access_token, sub).await?;
     let text = |claim: &str| text(&claims, claim);
     Ok(PersonNow {
-        groups: groups(&claims, &settings.groups_claim)?,
+        groups: groups_in(app, settings, &claims, &claims).await?,
         username: text(&settings.username_claim),
         email: text(&settings.email_claim),
         display_name: text(&settings.name_claim),
@@ -114,6 +115,23 @@ fn subject(settings: &OidcIdp, id_token: &IdTokenClaims) -> Result<String, OpenI
     let value = id_token.claims.get(&settings.subject_claim).and_then(Value::as_str);
     let usable = |value: &&str| !value.is_empty() && value.len() <= 255 && !value.chars().any(char::is_control);
     value.filter(usable).map(str::to_owned).ok_or_else(|| OpenIdError::SubjectClaimMissing(settings.subject_claim.clone()))
+}
+
+/// The groups in `said`; those that were left out are asked of Microsoft Graph, for the person that the ID token names.
+async fn groups_in(
+    app: &App,
+    settings: &OidcIdp,
+    said: &Map<String, Value>,
+    id_token: &Map<String, Value>,
+) -> Result<Option<Vec<String>>, OpenIdError> {
+    match (groups(said, &settings.groups_claim, settings.groups_format), &settings.graph) {
+        (Err(GroupsError::Overage { .. }), Some(graph)) => {
+            let text = |claim: &str| id_token.get(claim).and_then(Value::as_str);
+            let person = Person { name: "oid", object_id: text("oid"), tenant: text("tid") };
+            Ok(Some(graph::groups_of(app, graph, &person).await?))
+        }
+        (found, _) => Ok(found?),
+    }
 }
 
 async fn userinfo(app: &App, endpoint: url::Url, access_token: &Secret<String>, subject: &str) -> Result<Map<String, Value>, OpenIdError> {

@@ -138,9 +138,17 @@ async fn world() -> (World, Provider) {
 
 /// With more settings of the provider, such as `username_claim: email`.
 pub(crate) async fn world_with(settings: &str) -> (World, Provider) {
+    world_beside(settings, "").await
+}
+
+/// And with settings beside `oidc`, such as `graph`.
+pub(crate) async fn world_beside(settings: &str, beside: &str) -> (World, Provider) {
     let clock = noon();
     let provider = Provider::start(&clock).await;
-    let yaml = plain_configuration(&format!("  crooked: {{ oidc: {{ issuer: '{}', client_id: doorward, {settings} }} }}", provider.issuer));
+    let yaml = plain_configuration(&format!(
+        "  crooked: {{ oidc: {{ issuer: '{}', client_id: doorward, {settings} }}, {beside} }}",
+        provider.issuer
+    ));
     (World::of(&yaml, tempfile::tempdir().unwrap(), clock, Vec::new()).await, provider)
 }
 
@@ -176,6 +184,7 @@ async fn what_an_id_token_may_not_say() {
         (json!({ "_claim_names": { "groups": "src1" }, "groups": null }), "oidc.groups_overage"),
         (json!({ "hasgroups": true, "groups": null }), "oidc.groups_overage"),
         (json!({ "groups": { "a": 1 } }), "oidc.groups_unknown_shape"),
+        (json!({ "groups": "Sales, EMEA" }), "oidc.groups_string_for_list"),
         (json!({ "nonce": "of another sign-in" }), "oidc.nonce_mismatch"),
         (json!({ "aud": ["doorward", "other"] }), "oidc.authorized_party_mismatch"),
         (json!({ "azp": "other" }), "oidc.authorized_party_mismatch"),
@@ -271,4 +280,35 @@ async fn a_new_key_works_within_half_a_minute_and_the_old_one_not_for_ever() {
     assert!(sign_in(&world).await.1.html.contains("You are signed in"));
     provider.saying.lock().unwrap().key = new_key();
     assert_eq!(sign_in(&world).await.1.code().as_deref(), Some("oauth.jwt_unknown_key"), "a key that was never published");
+}
+
+/// The shape is configured; another one is never "no groups".
+#[tokio::test]
+async fn groups_come_in_the_configured_shape() {
+    let nested = json!({ "groups": null, "realm_access": { "x.roles": ["b"] } });
+    let cases = [
+        ("groups_format: string", json!({ "groups": "Sales, EMEA" }), Ok(vec!["Sales, EMEA"])),
+        ("groups_format: string", json!({}), Err("oidc.groups_list_for_string")),
+        ("groups_format: comma", json!({ "groups": "Sales, EMEA" }), Ok(vec!["Sales", "EMEA"])),
+        ("groups_claim: /realm_access/x.roles", nested.clone(), Ok(vec!["b"])),
+        ("groups_claim: /realm_access/x.roles", json!({ "realm_access": "b" }), Err("oidc.groups_unknown_shape")),
+        (
+            "groups_claim: /realm_access/x.roles",
+            json!({ "realm_access": { "_claim_names": { "x.roles": "s" } } }),
+            Err("oidc.groups_overage"),
+        ),
+        ("groups_claim: realm_access.roles", nested, Ok(vec![])),
+    ];
+    for (settings, claims, expected) in cases {
+        let (world, provider) = world_with(&format!("client_secret: x, {settings}")).await;
+        provider.say(&claims);
+        let (_, page) = sign_in(&world).await;
+        match expected {
+            Err(code) => assert_eq!(page.code().as_deref(), Some(code), "{settings} {claims}"),
+            Ok(groups) => {
+                assert!(page.html.contains("You are signed in"), "{settings} {claims} {}", page.text());
+                assert_eq!(world.app.store.find_users("alice").await.unwrap()[0].groups, groups);
+            }
+        }
+    }
 }

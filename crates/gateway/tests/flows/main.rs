@@ -10,6 +10,8 @@ mod browser;
 #[cfg(test)]
 mod crooked_openid;
 #[cfg(test)]
+mod graph;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod idp_guides;

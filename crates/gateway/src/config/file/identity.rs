@@ -16,6 +16,8 @@ pub(in super::super) struct FileIdp {
     pub(in super::super) listed: bool,
     /// Whether the address that a person typed, or that the client named, is passed on. Without this key: yes with `oidc`, no with `saml`.
     pub(in super::super) login_hint: Option<bool>,
+    /// Microsoft Graph, to learn the groups that Microsoft Entra ID leaves out of a token or assertion because there are too many. Without it, such a sign-in is refused.
+    pub(in super::super) graph: Option<FileGraph>,
     /// Sign-in by SAML 2.0.
     pub(in super::super) saml: Option<FileSaml>,
     /// Sign-in by OpenID Connect.
@@ -24,8 +26,56 @@ pub(in super::super) struct FileIdp {
 
 impl Default for FileIdp {
     fn default() -> Self {
-        Self { name: None, domains: Vec::new(), listed: true, login_hint: None, saml: None, oidc: None }
+        Self { name: None, domains: Vec::new(), listed: true, login_hint: None, graph: None, saml: None, oidc: None }
     }
+}
+
+/// Microsoft Graph, asked as an application of its own. It needs the application permissions `User.ReadBasic.All` and `GroupMember.Read.All`, with admin consent.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["tenant", "client_id", "client_secret"]))]
+pub(in super::super) struct FileGraph {
+    /// The tenant's id (or one of its domains).
+    #[schemars(required, extend("examples" = ["11111111-2222-4333-8444-555555555555"]))]
+    pub(in super::super) tenant: Option<String>,
+    /// The application's client id.
+    #[schemars(required)]
+    pub(in super::super) client_id: Option<String>,
+    /// The application's client secret.
+    #[schemars(required, extend("examples" = ["${file:secrets/graph-client-secret}"]))]
+    pub(in super::super) client_secret: Option<String>,
+    /// Where tokens come from; national clouds have another address.
+    pub(in super::super) login_url: String,
+    /// Where Graph is; national clouds have another address. No address from a token is ever asked.
+    pub(in super::super) graph_url: String,
+    /// Only security groups, as in the usual group claim; `false`: distribution groups and directory roles too.
+    pub(in super::super) security_enabled_only: bool,
+}
+
+impl Default for FileGraph {
+    fn default() -> Self {
+        Self {
+            tenant: None,
+            client_id: None,
+            client_secret: None,
+            login_url: "https://login.microsoftonline.com".to_owned(),
+            graph_url: "https://graph.microsoft.com".to_owned(),
+            security_enabled_only: true,
+        }
+    }
+}
+
+/// The shape of what lists the groups.
+#[derive(Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in super::super) enum FileGroupsFormat {
+    /// A list; with SAML, any number of values. Each entry is one group, whatever is in it.
+    #[default]
+    List,
+    /// One text, which is one group, whatever is in it.
+    String,
+    /// One text with commas between the groups.
+    Comma,
 }
 
 /// The binding of the AuthnRequest.
@@ -63,6 +113,8 @@ pub(in super::super) struct FileSaml {
     pub(in super::super) entity_id: Option<String>,
     /// The attribute that lists the person's groups (its `Name` or `FriendlyName`).
     pub(in super::super) groups_attribute: String,
+    /// The shape of its value; a value of another shape refuses the sign-in.
+    pub(in super::super) groups_format: FileGroupsFormat,
     /// The attribute with the user name; without it, the NameID.
     pub(in super::super) username_attribute: Option<String>,
     /// The attribute with the e-mail address; without it, the usual names are tried.
@@ -98,6 +150,7 @@ impl Default for FileSaml {
             metadata_file: None,
             entity_id: None,
             groups_attribute: "groups".to_owned(),
+            groups_format: FileGroupsFormat::List,
             username_attribute: None,
             email_attribute: None,
             name_attribute: None,
@@ -169,8 +222,10 @@ pub(in super::super) struct FileOidc {
     pub(in super::super) domain_hint: Option<String>,
     /// The claim that names a person for good. Without it, `oid` for Microsoft Entra ID and `sub` for every other provider. Another value makes strangers of all who have signed in before.
     pub(in super::super) subject_claim: Option<String>,
-    /// The claim that lists the person's groups.
+    /// The claim that lists the person's groups: a name, a path with dots (`realm_access.roles`), or a JSON pointer (`/realm_access/roles`).
     pub(in super::super) groups_claim: String,
+    /// The shape of its value; a value of another shape refuses the sign-in.
+    pub(in super::super) groups_format: FileGroupsFormat,
     /// The claim with the user name.
     pub(in super::super) username_claim: String,
     /// The claim with the e-mail address.
@@ -195,6 +250,7 @@ impl Default for FileOidc {
             subject_claim: None,
             scopes: ["openid", "email", "profile"].map(str::to_owned).to_vec(),
             groups_claim: "groups".to_owned(),
+            groups_format: FileGroupsFormat::List,
             username_claim: "preferred_username".to_owned(),
             email_claim: "email".to_owned(),
             name_claim: "name".to_owned(),

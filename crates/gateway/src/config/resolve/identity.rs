@@ -6,15 +6,16 @@ use std::time::Duration;
 use oauth::Secret;
 use oauth::client::authentication::ClientAuth;
 use oauth::client::discovery::IssuerUrl;
+use oauth::client::groups::{Format, is_pointer};
 use saml::{EntityId, SigningCertificate};
 use url::Url;
 
-use super::super::file::{FileBinding, FileClientAuth, FileExpired, FileIdp, FileOidc, FileSaml};
+use super::super::file::{FileBinding, FileClientAuth, FileExpired, FileGraph, FileGroupsFormat, FileIdp, FileOidc, FileSaml};
 use super::super::ids::{IdpId, UpstreamId};
 use super::super::problem::ProblemKind;
 use super::super::public_url::is_loopback;
 use super::super::types::{
-    ANY_DOMAIN, ExpiredCertificates, IdentityProvider, MetadataSigners, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp,
+    ANY_DOMAIN, ExpiredCertificates, Graph, IdentityProvider, MetadataSigners, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp,
     Upstream,
 };
 use super::super::{path, realm};
@@ -41,7 +42,10 @@ impl Resolver<'_> {
             if !idp.listed && domains.is_empty() {
                 self.invalid(&path::key(&at, "listed"), "nothing leads here: without a button it needs domains");
             }
-            let protocol = self.protocol(&at, idp.saml, idp.oidc);
+            let graph_path = path::key(&at, "graph");
+            let graph = idp.graph.map(|graph| self.graph(&graph_path, graph));
+            // What is wrong with it is told; a provider without it would be another one.
+            let protocol = self.protocol(&at, idp.saml, idp.oidc).map(|protocol| with_graph(protocol, graph.flatten()));
             if let (Some(id), Some(protocol)) = (id, protocol) {
                 let login_hint = idp.login_hint.unwrap_or(matches!(protocol, Protocol::Oidc(_)));
                 let provider_name = idp.name.unwrap_or_else(|| name.clone());
@@ -124,6 +128,8 @@ impl Resolver<'_> {
             metadata_signers,
             entity_id,
             groups_attribute: file.groups_attribute,
+            groups_format: format(file.groups_format),
+            graph: None,
             username_attribute: file.username_attribute,
             email_attribute: file.email_attribute,
             name_attribute: file.name_attribute,
@@ -183,6 +189,10 @@ impl Resolver<'_> {
             ("email_claim", &file.email_claim),
             ("name_claim", &file.name_claim),
         ];
+        if file.groups_claim.starts_with('/') && !is_pointer(&file.groups_claim) {
+            let message = "not a JSON pointer (RFC 6901): after ~ stands 0 (for ~) or 1 (for /)";
+            self.invalid(&path::key(at, "groups_claim"), message);
+        }
         for (key, claim) in claims {
             self.not_empty(&path::key(at, key), claim);
         }
@@ -211,6 +221,8 @@ impl Resolver<'_> {
             subject_claim: file.subject_claim.unwrap_or_else(|| usual_subject.to_owned()),
             scopes: file.scopes,
             groups_claim: file.groups_claim,
+            groups_format: format(file.groups_format),
+            graph: None,
             username_claim: file.username_claim,
             email_claim: file.email_claim,
             name_claim: file.name_claim,
@@ -271,6 +283,28 @@ impl Resolver<'_> {
         }
     }
 
+    fn graph(&mut self, at: &str, file: FileGraph) -> Option<Graph> {
+        let tenant_path = path::key(at, "tenant");
+        let tenant = file.tenant.inspect(|text| {
+            // It becomes a part of an address.
+            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)) || text.starts_with('.') {
+                self.invalid(&tenant_path, "not a tenant: write its id, or one of its domains");
+            }
+        });
+        let client_id = file.client_id.inspect(|text| self.not_empty(&path::key(at, "client_id"), text));
+        let client_secret = file.client_secret.inspect(|text| self.not_empty(&path::key(at, "client_secret"), text)).map(Secret::new);
+        let login_url = self.secure_url(&path::key(at, "login_url"), &file.login_url);
+        let graph_url = self.secure_url(&path::key(at, "graph_url"), &file.graph_url);
+        Some(Graph {
+            tenant: tenant?,
+            client_id: client_id?,
+            client_secret: client_secret?,
+            login_url: login_url?,
+            graph_url: graph_url?,
+            security_enabled_only: file.security_enabled_only,
+        })
+    }
+
     /// An issuer is a https URL without query and fragment (OpenID Connect Discovery section 3).
     fn issuer(&mut self, at: &str, text: &str) -> Option<IssuerUrl> {
         if text.ends_with("/.well-known/openid-configuration") {
@@ -305,5 +339,20 @@ impl Resolver<'_> {
             chosen.extend(IdpId::parse(name).ok());
         }
         chosen
+    }
+}
+
+fn format(file: FileGroupsFormat) -> Format {
+    match file {
+        FileGroupsFormat::List => Format::List,
+        FileGroupsFormat::String => Format::String,
+        FileGroupsFormat::Comma => Format::Comma,
+    }
+}
+
+fn with_graph(protocol: Protocol, graph: Option<Graph>) -> Protocol {
+    match protocol {
+        Protocol::Saml(settings) => Protocol::Saml(SamlIdp { graph, ..settings }),
+        Protocol::Oidc(settings) => Protocol::Oidc(OidcIdp { graph, ..settings }),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use oauth::Secret;
 use oauth::client::authentication::ClientAuth;
 use oauth::client::discovery::IssuerUrl;
+use oauth::client::groups::Format;
 use saml::{EntityId, SigningCertificate};
 use serde::Serialize;
 use url::Url;
@@ -91,6 +92,10 @@ pub struct SamlIdp {
     pub entity_id: Option<EntityId>,
     /// The attribute that lists the person's groups, by `Name` or `FriendlyName`.
     pub groups_attribute: String,
+    /// The shape of its value.
+    pub groups_format: Format,
+    /// Where groups that were left out are learned.
+    pub graph: Option<Graph>,
     /// The attribute with the user name; `None`: the NameID.
     pub username_attribute: Option<String>,
     /// The attribute with the e-mail address; `None`: the usual names are tried.
@@ -146,10 +151,31 @@ pub struct OidcIdp {
     pub scopes: Vec<String>,
     /// The claim that lists the person's groups.
     pub groups_claim: String,
+    /// The shape of its value.
+    pub groups_format: Format,
+    /// Where groups that were left out are learned.
+    pub graph: Option<Graph>,
     /// The claim with the user name.
     pub username_claim: String,
     /// The claim with the e-mail address.
     pub email_claim: String,
     /// The claim with the display name.
     pub name_claim: String,
+}
+
+/// Microsoft Graph, as an application of its own.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    /// The tenant's id, or one of its domains.
+    pub tenant: String,
+    /// The application.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Secret<String>,
+    /// Where tokens come from.
+    pub login_url: Url,
+    /// Where Graph is.
+    pub graph_url: Url,
+    /// Only security groups.
+    pub security_enabled_only: bool,
 }
