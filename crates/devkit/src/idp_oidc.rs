@@ -1,29 +1,28 @@
 //! A development OpenID provider: authorization code with PKCE, ES256, four people, no passwords.
 //!
 //! Flow: `/authorize` checks the request and shows the sign-in page (or takes `login_hint`), `/sign-in` makes a code that
-//! works once for a minute, `/token` exchanges it, `/userinfo` answers to the access token, `/end_session` signs out.
-//! It keeps no session of its own, so every sign-in is a fresh one.
+//! works once for a minute, `/token` exchanges it, `/userinfo` answers to the access token, `/end_session` signs out,
+//! `/sign-out` does and tells the client behind the browser's back. Every sign-in is a fresh one.
 
 mod authorize;
+mod logout;
 mod token;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use oauth::jwks::JwkSet;
 use oauth::jwt::SigningKey;
-use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::loopback::{self, Running, StartError};
-use crate::page;
 use crate::people::Person;
 use crate::{Clock, SECOND_FACTOR};
 
@@ -40,6 +39,8 @@ pub struct Settings {
     pub redirect_uris: Vec<String>,
     /// Where a browser may be sent after sign-out, byte for byte.
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where logout tokens go (Back-Channel Logout 1.0), if anywhere.
+    pub backchannel_logout_uri: Option<url::Url>,
     /// Whether the ID token has the groups, or only userinfo.
     pub groups_in_id_token: bool,
 }
@@ -62,6 +63,8 @@ struct Agreed {
 struct Issued {
     codes: HashMap<String, Agreed>,
     access_tokens: HashMap<String, Agreed>,
+    /// Sessions, oldest first.
+    sessions: Vec<logout::Session>,
 }
 
 struct Provider {
@@ -105,7 +108,8 @@ fn router(provider: SharedProvider) -> Router {
         .route("/sign-in", post(authorize::sign_in))
         .route("/token", post(token::token))
         .route("/userinfo", get(token::userinfo).post(token::userinfo))
-        .route("/end_session", get(end_session))
+        .route("/end_session", get(logout::end_session))
+        .route("/sign-out", get(logout::choose).post(logout::sign_out))
         .with_state(provider)
 }
 
@@ -130,6 +134,8 @@ async fn discovery(State(provider): State<SharedProvider>) -> Response {
         "scopes_supported": ["openid", "email", "profile", "groups"],
         "claims_supported": ["sub", "name", "email", "email_verified", "preferred_username", "groups", "auth_time", "acr"],
         "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
     }))
     .into_response()
 }
@@ -137,25 +143,6 @@ async fn discovery(State(provider): State<SharedProvider>) -> Response {
 async fn jwks(State(provider): State<SharedProvider>) -> Response {
     let document = JwkSet::new(vec![provider.key.public_jwk()]).to_json();
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"))], document).into_response()
-}
-
-#[derive(Deserialize)]
-struct EndSession {
-    post_logout_redirect_uri: Option<String>,
-    state: Option<String>,
-}
-
-/// RP-Initiated Logout 1.0 section 2; there is no session to end.
-async fn end_session(State(provider): State<SharedProvider>, Query(request): Query<EndSession>) -> Response {
-    let Some(target) = request.post_logout_redirect_uri else { return page::notice("You are signed out.") };
-    if !provider.settings.post_logout_redirect_uris.contains(&target) {
-        return page::refused("post_logout_redirect_uri is not registered");
-    }
-    let Ok(mut target) = url::Url::parse(&target) else { return page::refused("post_logout_redirect_uri is not a URL") };
-    if let Some(state) = request.state {
-        target.query_pairs_mut().append_pair("state", &state);
-    }
-    Redirect::to(target.as_str()).into_response()
 }
 
 #[cfg(test)]

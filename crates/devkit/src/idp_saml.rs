@@ -2,9 +2,11 @@
 //!
 //! Flow: `/saml/sso` takes a request by Redirect or POST and shows the sign-in page (or takes `login_hint`),
 //! `/saml/sign-in` answers with a page that posts a signed response to the service provider. It answers one service
-//! provider only, at addresses that this one was registered with, and keeps no session: every sign-in is a fresh one.
+//! provider only, at addresses that this one was registered with. It remembers its sessions for `/saml/slo` (single logout) and
+//! `/saml/sign-out` only: every sign-in is a fresh one.
 
 mod key;
+mod slo;
 mod sso;
 
 use std::collections::HashMap;
@@ -20,6 +22,8 @@ use saml::idp::{IdpKey, IncomingRequest, Signing, metadata_xml};
 use tokio::net::TcpListener;
 use url::Url;
 
+pub use slo::SpCertificates;
+
 use crate::Clock;
 use crate::loopback::{self, Running, StartError};
 
@@ -32,17 +36,32 @@ pub struct Settings {
     pub sp_entity_id: EntityId,
     /// The addresses of its assertion consumer service; the first answers requests that name none.
     pub acs_urls: Vec<Url>,
+    /// Its address for logout messages.
+    pub slo_url: Url,
+    /// The certificates that it signs logout messages with.
+    pub sp_certificates: SpCertificates,
     /// What is signed.
     pub signing: Signing,
+}
+
+/// The provider's memory.
+#[derive(Default)]
+struct Memory {
+    /// Requests whose sign-in page is open, by the page's random name.
+    pending: HashMap<String, IncomingRequest>,
+    /// Sessions, oldest first.
+    sessions: Vec<slo::Session>,
+    /// The id of our last LogoutRequest, until it is answered.
+    asked: Option<String>,
 }
 
 struct Provider {
     entity_id: EntityId,
     sso_url: Url,
+    slo_url: Url,
     settings: Settings,
     key: IdpKey,
-    /// Requests whose sign-in page is open, by the page's random name.
-    pending: Mutex<HashMap<String, IncomingRequest>>,
+    memory: Mutex<Memory>,
 }
 
 type SharedProvider = Arc<Provider>;
@@ -54,14 +73,15 @@ impl Provider {
         Ok(Self {
             entity_id: EntityId::parse(entity_id.as_str()).map_err(|error| problem(&error))?,
             sso_url: base.join("saml/sso").map_err(|error| problem(&error))?,
+            slo_url: base.join("saml/slo").map_err(|error| problem(&error))?,
             key: key::generate((settings.clock)())?,
             settings,
-            pending: Mutex::default(),
+            memory: Mutex::default(),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, IncomingRequest>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -81,11 +101,13 @@ fn router(provider: SharedProvider) -> Router {
         .route("/saml/metadata", get(metadata))
         .route("/saml/sso", get(sso::by_redirect).post(sso::by_post))
         .route("/saml/sign-in", post(sso::sign_in))
+        .route("/saml/slo", get(slo::by_redirect).post(slo::by_post))
+        .route("/saml/sign-out", get(slo::choose).post(slo::sign_out))
         .with_state(provider)
 }
 
 async fn metadata(State(provider): State<SharedProvider>) -> Response {
-    let document = metadata_xml(&provider.entity_id, &provider.sso_url, None, &provider.key);
+    let document = metadata_xml(&provider.entity_id, &provider.sso_url, Some(&provider.slo_url), &provider.key);
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/samlmetadata+xml"))], document).into_response()
 }
 

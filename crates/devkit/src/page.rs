@@ -61,6 +61,17 @@ pub(crate) fn sign_in(idp: &str, action: &str, fields: &[(&str, &str)]) -> Respo
     html(StatusCode::OK, document("Development sign-in", &body))
 }
 
+/// The page that ends somebody's session: one button for each person.
+pub(crate) fn sign_out(idp: &str, action: &str) -> Response {
+    let body = format!(
+        "<h1>Whose last session ends?</h1><form method=\"post\" action=\"{}\">{}</form><p class=\"note\">{}. The applications are told.</p>",
+        escape(action),
+        buttons(),
+        escape(idp),
+    );
+    html(StatusCode::OK, document("Development sign-out", &body))
+}
+
 /// A page that posts `fields` to `action` by itself.
 pub(crate) fn auto_post(action: &str, fields: &[(&str, &str)]) -> Response {
     let body = format!(

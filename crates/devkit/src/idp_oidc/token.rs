@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
+use crate::idp_oidc::logout::{Session, subject_of};
 use crate::idp_oidc::{Agreed, Provider, SharedProvider};
 use crate::{SECOND_FACTOR, random_token};
 
@@ -74,14 +75,19 @@ fn issue(provider: &Provider, mut agreed: Agreed) -> Option<Value> {
     claims.insert("exp".to_owned(), json!(agreed.expires_at.as_second()));
     claims.insert("auth_time".to_owned(), json!(agreed.auth_time.as_second()));
     claims.insert("acr".to_owned(), json!(if agreed.has_second_factor { SECOND_FACTOR } else { "urn:doorward:dev:no-password" }));
-    claims.insert("sid".to_owned(), json!(random_token::<8>().ok()?));
+    let sid = random_token::<8>().ok()?;
+    claims.insert("sid".to_owned(), json!(sid));
     claims.insert("at_hash".to_owned(), json!(URL_SAFE_NO_PAD.encode(half)));
     if let Some(nonce) = &agreed.nonce {
         claims.insert("nonce".to_owned(), json!(nonce));
     }
     let id_token = oauth::jwt::sign(&provider.key, "JWT", &claims).ok()?;
     let scope = agreed.scope.clone();
-    provider.lock().access_tokens.insert(access_token.clone(), agreed);
+    let session = Session { subject: subject_of(agreed.person.username), sid };
+    let mut issued = provider.lock();
+    issued.sessions.push(session);
+    issued.access_tokens.insert(access_token.clone(), agreed);
+    drop(issued);
     Some(json!({
         "access_token": access_token,
         "token_type": "Bearer",
@@ -95,7 +101,7 @@ fn issue(provider: &Provider, mut agreed: Agreed) -> Option<Value> {
 fn claims_of(agreed: &Agreed, with_groups: bool) -> Map<String, Value> {
     let asked = |scope: &str| agreed.scope.split(' ').any(|asked| asked == scope);
     let mut claims = Map::new();
-    claims.insert("sub".to_owned(), json!(format!("dev-{}", agreed.person.username)));
+    claims.insert("sub".to_owned(), json!(subject_of(agreed.person.username)));
     if asked("profile") {
         claims.insert("name".to_owned(), json!(agreed.person.name));
         claims.insert("preferred_username".to_owned(), json!(agreed.person.username));

@@ -11,6 +11,7 @@ use saml::idp::{self, Answer, AnswerAttribute, IncomingRequest};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
+use crate::idp_saml::slo::Session;
 use crate::idp_saml::{Provider, SharedProvider};
 use crate::page;
 use crate::people::{Person, person};
@@ -18,7 +19,7 @@ use crate::{random_token, second_factor};
 
 /// How long an assertion may be presented.
 const LIFETIME: Duration = Duration::from_mins(5);
-const EMAIL_FORMAT: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+pub(super) const EMAIL_FORMAT: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
 /// What a sign-in is called that nobody wished to be stronger.
 const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
 /// Core section 3.2.2.2: the provider may not ask, and nobody is signed in.
@@ -63,7 +64,7 @@ pub(super) async fn by_post(State(provider): State<SharedProvider>, Form(form): 
 /// Takes the person who was chosen on the sign-in page.
 pub(super) async fn sign_in(State(provider): State<SharedProvider>, Form(form): Form<SignIn>) -> Response {
     let Some(person) = person(&form.username) else { return page::refused("there is no such person") };
-    let Some(request) = provider.lock().remove(&form.request) else {
+    let Some(request) = provider.lock().pending.remove(&form.request) else {
         return page::refused("this sign-in page was used already; go back to the application and start again");
     };
     match acs_of(&provider, &request) {
@@ -85,7 +86,7 @@ fn proceed(provider: &Provider, request: IncomingRequest, hint: Option<&str>) ->
     }
     let Ok(name) = random_token::<16>() else { return page::refused("no random numbers") };
     let response = page::sign_in("This is the development SAML identity provider of Doorward", "/saml/sign-in", &[("request", &name)]);
-    provider.lock().insert(name, request);
+    provider.lock().pending.insert(name, request);
     response
 }
 
@@ -126,6 +127,8 @@ fn respond(provider: &Provider, request: &IncomingRequest, acs: &Url, person: Pe
         signing: provider.settings.signing,
         encryption: None,
     };
+    let begun = Session { name_id: person.email.to_owned(), index: session.clone() };
+    provider.lock().sessions.push(begun);
     match answer.to_form_field(&provider.key) {
         Ok(field) => post_back(acs, &field, request),
         Err(error) => page::refused(&error.to_string()),

@@ -28,7 +28,14 @@ struct Pair {
 async fn pair(signing: Signing) -> Pair {
     let sp_entity_id = EntityId::parse(SP).unwrap();
     let acs_url = Url::parse(ACS).unwrap();
-    let settings = Settings { clock: Arc::new(now), sp_entity_id: sp_entity_id.clone(), acs_urls: vec![acs_url.clone()], signing };
+    let settings = Settings {
+        clock: Arc::new(now),
+        sp_entity_id: sp_entity_id.clone(),
+        acs_urls: vec![acs_url.clone()],
+        slo_url: acs_url.clone(),
+        sp_certificates: SpCertificates::default(),
+        signing,
+    };
     let provider = Provider::new(&Url::parse("http://127.0.0.1:9001/").unwrap(), settings).unwrap();
     let router = router(Arc::new(provider));
     let metadata = body(router.clone().oneshot(Request::get("/saml/metadata").body(Body::empty()).unwrap()).await.unwrap()).await;

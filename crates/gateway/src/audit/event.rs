@@ -31,8 +31,10 @@ pub enum Kind {
     SignInTested,
     /// A failing sign-in was kept for an administrator who waited for it.
     SignInCaptured,
-    /// A person signed out.
+    /// A person signed out, or their identity provider ended their session.
     SignOut,
+    /// A message of an identity provider that was to sign somebody out was refused.
+    SignOutRefused,
     /// A person allowed a client.
     Consent,
     /// A person refused a client.

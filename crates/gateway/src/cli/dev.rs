@@ -14,10 +14,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use devkit::idp_saml::SpCertificates;
 use devkit::loopback::{self, Running};
 use devkit::{idp_oidc, idp_saml, sample_upstream};
-use saml::EntityId;
 use saml::idp::Signing;
+use saml::{EntityId, SigningCertificate};
 use tokio::net::TcpListener;
 
 use crate::app::{self, App};
@@ -93,8 +94,11 @@ async fn dev(args: &Args) -> anyhow::Result<ExitCode> {
     };
     data.keep_config(&plan.yaml())?;
     let Ports { gateway, saml, oidc, crm, deploy } = ports;
-    let helpers = start_helpers(&plan, saml, oidc, crm, deploy)?;
+    let sp_certificates = SpCertificates::default();
+    let helpers = start_helpers(&plan, Arc::clone(&sp_certificates), saml, oidc, crm, deploy)?;
     let app = App::start(config, Clock::System).await?;
+    let certificates = app.keys.saml_sp_keys().into_iter().filter_map(|key| key.certificate_der().map(SigningCertificate::from_der));
+    sp_certificates.get_or_init(|| certificates.filter_map(|certificate| certificate.ok().flatten()).collect());
     let report = report::Report::new(&plan, &data);
     if args.json {
         println!("{}", report.json());
@@ -160,12 +164,21 @@ async fn near(first: SocketAddr, offset: u16) -> anyhow::Result<TcpListener> {
 }
 
 /// Starts the identity providers before the gateway, which reads their metadata when it starts.
-fn start_helpers(plan: &Plan, saml: TcpListener, oidc: TcpListener, crm: TcpListener, deploy: TcpListener) -> anyhow::Result<Helpers> {
+fn start_helpers(
+    plan: &Plan,
+    sp_certificates: SpCertificates,
+    saml: TcpListener,
+    oidc: TcpListener,
+    crm: TcpListener,
+    deploy: TcpListener,
+) -> anyhow::Result<Helpers> {
     let clock: devkit::Clock = Arc::new(|| Clock::System.now());
     let saml_settings = idp_saml::Settings {
         clock: Arc::clone(&clock),
         sp_entity_id: EntityId::parse(&plan.sp_entity_id()).context("the gateway's SAML name")?,
         acs_urls: vec![plan.acs_url()?],
+        slo_url: plan.slo_url()?,
+        sp_certificates,
         signing: Signing::Assertion,
     };
     let oidc_settings = idp_oidc::Settings {
@@ -173,7 +186,8 @@ fn start_helpers(plan: &Plan, saml: TcpListener, oidc: TcpListener, crm: TcpList
         client_id: OIDC_CLIENT_ID.to_owned(),
         client_secret: plan.oidc_secret.clone(),
         redirect_uris: vec![plan.oidc_callback()],
-        post_logout_redirect_uris: vec![plan.gateway.to_string(), plan.public_url().to_owned()],
+        post_logout_redirect_uris: vec![plan.logout_done(), plan.gateway.to_string(), plan.public_url().to_owned()],
+        backchannel_logout_uri: Some(plan.backchannel_logout_uri()?),
         groups_in_id_token: true,
     };
     let running = [

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 mod identity;
 mod role_mapping;
 
-pub(super) use identity::{FileBinding, FileClientAuth, FileExpired, FileGraph, FileGroupsFormat, FileIdp, FileOidc, FileSaml};
+pub(super) use identity::{
+    FileBinding, FileClientAuth, FileExpired, FileGraph, FileGroupsFormat, FileIdp, FileOidc, FileSaml, FileSignOut,
+};
 pub(super) use role_mapping::{FileRoleMapping, FileRoleNames, role_mapping_schema};
 
 /// The configuration of Doorward, an enterprise SSO gateway for MCP servers.

@@ -35,8 +35,8 @@ pub use public_url::{PublicUrl, PublicUrlError};
 pub use sources::Sources;
 pub use types::{
     ANY_DOMAIN, Audit, Client, Config, ExpiredCertificates, Graph, IdentityProvider, Limits, MetadataSigners, MetadataSource, OidcIdp,
-    PolicyFile, Protocol, Registration, RequestBinding, Role, RoleMapping, Rule, SamlIdp, Sessions, StepUpRule, Tls, Tokens, Upstream,
-    UpstreamChoice,
+    PolicyFile, Protocol, Registration, RequestBinding, Role, RoleMapping, Rule, SamlIdp, Sessions, SignOutAt, StepUpRule, Tls, Tokens,
+    Upstream, UpstreamChoice,
 };
 
 #[cfg(test)]

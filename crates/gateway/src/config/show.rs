@@ -96,6 +96,7 @@ fn show_idp(idp: &IdentityProvider) -> Value {
         ("listed", json!(idp.listed)),
         ("login_hint", json!(idp.login_hint)),
         ("graph", show_graph(&idp.protocol)),
+        ("sign_out", json!(idp.sign_out)),
     ];
     for (key, value) in shared {
         shown.as_object_mut().map(|shown| shown.insert(key.to_owned(), value));

@@ -20,6 +20,7 @@ mod identity;
 
 pub use identity::{
     ANY_DOMAIN, ExpiredCertificates, Graph, IdentityProvider, MetadataSigners, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp,
+    SignOutAt,
 };
 
 /// A whole, valid configuration.

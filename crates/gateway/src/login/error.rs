@@ -22,6 +22,7 @@ use super::access::AccessError;
 use super::attributes::AttributeError;
 use super::choose::ChoiceError;
 use super::idp_initiated::TargetError;
+use super::logout::SignOutError;
 use super::step_up::StepUpUnmet;
 use super::trial::TrialError;
 
@@ -183,6 +184,9 @@ pub enum LoginError {
     /// No identity provider was chosen.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
+    /// Single logout.
+    #[error(transparent)]
+    SignOut(#[from] SignOutError),
 }
 
 impl LoginError {
@@ -234,13 +238,20 @@ impl LoginError {
             Self::Target(error) => error.code(),
             Self::Access(error) => error.code(),
             Self::Trial(error) => error.code(),
+            Self::SignOut(error) => error.code(),
         }
     }
 
     /// Whether this says something about somebody's sign-in. Addresses that name none, unreadable forms and pages opened again
     /// are left to the log: anybody could fill the audit trail with them.
     pub(super) fn belongs_on_record(&self) -> bool {
-        !matches!(self, Self::RequestMalformed | Self::FormMalformed(_) | Self::IdpUnknown(_) | Self::AlreadyCompleted | Self::UserDisabled)
+        match self {
+            Self::SignOut(error) => error.belongs_on_record(),
+            error => !matches!(
+                error,
+                Self::RequestMalformed | Self::FormMalformed(_) | Self::IdpUnknown(_) | Self::AlreadyCompleted | Self::UserDisabled
+            ),
+        }
     }
 
     /// What only the log and the audit trail are told: the whole chain of causes.
@@ -326,6 +337,10 @@ impl LoginError {
             Self::Target(error) => error.presentation(),
             Self::Access(error) => error.presentation(),
             Self::Trial(error) => error.presentation(),
+            Self::SignOut(error) => {
+                let (status, title, at_idp) = error.presentation();
+                (status, title, if at_idp { Mender::IdpAdministrator } else { Mender::Nobody })
+            }
             Self::Begin(BeginError::Quota) => (StatusCode::TOO_MANY_REQUESTS, "Too many sign-ins at once", Mender::Administrator),
             Self::Store(_) | Self::Audit(_) | Self::Random(_) | Self::Begin(BeginError::Store(_) | BeginError::Random(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "Doorward cannot work at the moment", Mender::Administrator)

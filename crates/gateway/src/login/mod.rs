@@ -23,6 +23,7 @@ mod error;
 mod forms;
 mod idp_initiated;
 mod idp_metadata;
+mod logout;
 mod loops;
 mod oidc;
 mod provision;
@@ -31,7 +32,6 @@ mod report;
 mod return_path;
 mod saml;
 mod saml_groups;
-mod signout;
 mod sp_metadata;
 mod step_up;
 mod trial;
@@ -39,6 +39,7 @@ mod words;
 
 use std::sync::Arc;
 
+use ::saml::logout::Delivery;
 use axum::Extension;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State as Shared};
@@ -79,7 +80,7 @@ type Body = Result<Bytes, BytesRejection>;
 
 /// `GET /`: the signed-in page, or the landing page.
 pub async fn home(Shared(app): Shared<SharedApp>, Extension(context): Extension<RequestContext>, headers: HeaderMap) -> Response {
-    page(&context, signout::home(&app, &headers).await)
+    page(&context, logout::home(&app, &headers).await)
 }
 
 /// `GET /login?req=…` and `GET /login/idp?req=…`: the hub.
@@ -196,7 +197,7 @@ pub async fn oidc_own_keys(
 
 /// `GET /logout`
 pub async fn ask_sign_out(Shared(app): Shared<SharedApp>, Extension(context): Extension<RequestContext>, headers: HeaderMap) -> Response {
-    page(&context, signout::ask(&app, &headers).await)
+    page(&context, logout::ask(&app, &headers).await)
 }
 
 /// `POST /logout`
@@ -207,10 +208,66 @@ pub async fn sign_out(
     body: Body,
 ) -> Response {
     let outcome = match whole(body) {
-        Ok(body) => signout::submit(&app, &context, &headers, &body).await,
+        Ok(body) => logout::submit(&app, &context, &headers, &body).await,
         Err(error) => Err(error),
     };
     page(&context, outcome)
+}
+
+/// `GET /logout/done?state=…`: back from an OpenID provider.
+pub async fn signed_out(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    page(&context, logout::openid::done(&app, query.as_deref()).await)
+}
+
+/// `GET /login/saml/{idp}/slo`: a single logout message by Redirect.
+pub async fn saml_slo_redirect(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    Path(idp): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let delivery = Delivery::Redirect(query.as_deref().unwrap_or_default());
+    let outcome = slo(&app, &context, &idp, &delivery).await;
+    sign_out_recorded(&app, &context, &idp, outcome.as_ref().err()).await;
+    page(&context, outcome)
+}
+
+/// `POST /login/saml/{idp}/slo`: a single logout message by POST. It comes from another site, without cookies, and needs none.
+pub async fn saml_slo_post(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    Path(idp): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let outcome = async {
+        let form = forms::Form::parse(&headers, &whole(body)?)?;
+        slo(&app, &context, &idp, &logout::saml::posted(&form)?).await
+    };
+    let outcome = outcome.await;
+    sign_out_recorded(&app, &context, &idp, outcome.as_ref().err()).await;
+    page(&context, outcome)
+}
+
+/// `POST /login/oidc/{idp}/backchannel_logout`: from the OpenID provider itself.
+pub async fn back_channel_logout(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    Path(idp): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let outcome = async { logout::openid::back_channel(&app, &context, &find_idp(&app, &idp)?, &headers, &whole(body)?).await };
+    let outcome = outcome.await;
+    if let Err(error) = &outcome {
+        tracing::warn!(code = error.code(), request_id = context.request_id, reason = error.private(), "a logout token was refused");
+    }
+    sign_out_recorded(&app, &context, &idp, outcome.as_ref().err()).await;
+    logout::openid::answer(&outcome)
 }
 
 /// `GET /saml/metadata`: our metadata, where one SAML identity provider is configured.
@@ -268,6 +325,10 @@ async fn acs(app: &App, context: &RequestContext, headers: &HeaderMap, idp: &str
     }
 }
 
+async fn slo(app: &App, context: &RequestContext, idp: &str, delivery: &Delivery<'_>) -> Result<Response, LoginError> {
+    logout::saml::receive(app, context, &find_idp(app, idp)?, delivery).await
+}
+
 async fn callback(app: &App, context: &RequestContext, headers: &HeaderMap, idp: &str, query: &str) -> Result<Response, LoginError> {
     let idp = find_idp(app, idp)?;
     let callback = Callback::parse(query)?;
@@ -292,6 +353,13 @@ fn page(context: &RequestContext, outcome: Result<Response, LoginError>) -> Resp
         tracing::warn!(code = error.code(), request_id = context.request_id, reason = error.private(), "refused with a page");
         error.page(&context.request_id)
     })
+}
+
+/// A refused sign-out message goes to the audit trail.
+async fn sign_out_recorded(app: &App, context: &RequestContext, idp: &str, error: Option<&LoginError>) {
+    if let Some(error) = error.filter(|error| error.belongs_on_record()) {
+        record::refusal(app, context, Kind::SignOutRefused, &Subject { idp: Some(idp), ..Subject::default() }, error).await;
+    }
 }
 
 /// The reply of a step; a refusal goes to the audit trail. (That a person is disabled was recorded by name where they were

@@ -283,6 +283,8 @@ async fn identify(
         idp_session: IdpSession {
             name_id: Some(assertion.name_id.value.clone()),
             name_id_format: assertion.name_id.format.clone(),
+            name_qualifier: assertion.name_id.name_qualifier.clone(),
+            sp_name_qualifier: assertion.name_id.sp_name_qualifier.clone(),
             session_index: assertion.session_index.clone(),
             ..IdpSession::default()
         },
@@ -323,5 +325,6 @@ pub(super) fn service_provider(app: &App, idp: &IdpId) -> Result<ServiceProvider
     let incomplete = || LoginError::NoSsoEndpoint(idp.to_string());
     let entity_id = EntityId::parse(&public_url.join("/saml/metadata")).map_err(|_| incomplete())?;
     let acs_url = Url::parse(&public_url.join(&format!("/login/saml/{idp}/acs"))).map_err(|_| incomplete())?;
-    Ok(ServiceProvider { entity_id, acs_url, slo_url: None, keys: app.keys.saml_sp_keys() })
+    let slo_url = Url::parse(&public_url.join(&format!("/login/saml/{idp}/slo"))).map_err(|_| incomplete())?;
+    Ok(ServiceProvider { entity_id, acs_url, slo_url: Some(slo_url), keys: app.keys.saml_sp_keys() })
 }

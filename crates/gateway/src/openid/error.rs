@@ -4,6 +4,7 @@ use oauth::client::authentication::ClientAuthError;
 use oauth::client::discovery::DiscoveryError;
 use oauth::client::groups::GroupsError;
 use oauth::client::id_token::IdTokenError;
+use oauth::client::logout_token::LogoutTokenError;
 use oauth::client::token::TokenError;
 use oauth::client::userinfo::UserinfoError;
 use oauth::jwks::JwksError;
@@ -41,6 +42,9 @@ pub enum OpenIdError {
     /// The ID token.
     #[error("The identity provider's statement about you was refused: {0}.")]
     IdToken(#[from] IdTokenError),
+    /// A logout token.
+    #[error("The logout token of the identity provider was refused: {0}.")]
+    LogoutToken(#[from] LogoutTokenError),
     /// Userinfo.
     #[error("The identity provider's details about you were refused: {0}.")]
     Userinfo(#[from] UserinfoError),
@@ -97,6 +101,7 @@ impl OpenIdError {
             Self::Random(error) => error.code(),
             Self::SubjectClaimMissing(_) => "oidc.subject_claim_missing",
             Self::IdToken(error) => error.code(),
+            Self::LogoutToken(error) => error.code(),
             Self::Userinfo(error) => error.code(),
             Self::Groups(error) => error.code(),
             Self::Graph(error) => error.code(),
@@ -114,6 +119,7 @@ impl OpenIdError {
             Self::SubjectClaimMissing(_)
             | Self::Token(_)
             | Self::IdToken(_)
+            | Self::LogoutToken(_)
             | Self::Userinfo(_)
             | Self::Groups(_)
             | Self::Graph(_)
@@ -139,6 +145,7 @@ impl OpenIdError {
             | Self::Jwks(_)
             | Self::Token(_)
             | Self::IdToken(_)
+            | Self::LogoutToken(_)
             | Self::Userinfo(_)
             | Self::Groups(_)
             | Self::ClientAuth(_)
@@ -163,6 +170,7 @@ impl OpenIdError {
             | Self::Discovery(_)
             | Self::Jwks(_)
             | Self::IdToken(_)
+            | Self::LogoutToken(_)
             | Self::Userinfo(_)
             | Self::Groups(_)
             | Self::Graph(_)

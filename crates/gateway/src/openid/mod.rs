@@ -6,6 +6,7 @@
 mod documents;
 mod error;
 mod identify;
+mod logout;
 mod token;
 
 use std::time::Duration;
@@ -18,4 +19,5 @@ pub(crate) use documents::metadata;
 pub(crate) use error::Fault;
 pub use error::OpenIdError;
 pub(crate) use identify::{Identified, identify, identify_again};
+pub(crate) use logout::check_logout_token;
 pub(crate) use token::{check_id_token, exchange, own_keys};

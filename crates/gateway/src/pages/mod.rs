@@ -221,7 +221,8 @@ struct ContinueTemplate<'a> {
     path: &'a str,
 }
 
-/// Takes the browser to `path`, a path of our own, by a page instead of a redirect: the reply to every form of ours.
+/// Takes the browser to a path of our own, or to an address of an identity provider, by a page instead of a redirect: the reply
+/// to every form of ours.
 pub fn continue_to(path: &str) -> Response {
     reply(StatusCode::OK, ContinueTemplate { path }.render(), &Policy::plain())
 }
@@ -292,11 +293,28 @@ pub fn sign_out(csrf: &str, person: &str) -> Response {
 #[template(path = "signed_out.html")]
 struct SignedOutTemplate {
     everywhere: bool,
+    at_idp: AtIdp,
+    idp_name: String,
+}
+
+/// What became of the session at the identity provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtIdp {
+    /// It was not asked to end it.
+    NotAsked,
+    /// It was to be asked, but could not be.
+    NotReached,
+    /// It says that its session has ended.
+    Ended,
+    /// It says that some application could not be signed out.
+    Partly,
+    /// It says that it did not end it, or its answer cannot be believed.
+    Failed,
 }
 
 /// The page after a sign-out.
-pub fn signed_out(everywhere: bool) -> Response {
-    reply(StatusCode::OK, SignedOutTemplate { everywhere }.render(), &Policy::plain())
+pub fn signed_out(everywhere: bool, at_idp: AtIdp, idp_name: &str) -> Response {
+    reply(StatusCode::OK, SignedOutTemplate { everywhere, at_idp, idp_name: shown(idp_name, 80) }.render(), &Policy::plain())
 }
 
 #[cfg(test)]

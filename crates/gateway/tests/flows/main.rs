@@ -16,6 +16,8 @@ mod headers;
 #[cfg(test)]
 mod idp_guides;
 #[cfg(test)]
+mod logout;
+#[cfg(test)]
 mod openid_refresh;
 #[cfg(test)]
 mod openid_settings;

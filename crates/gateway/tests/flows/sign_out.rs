@@ -36,6 +36,7 @@ async fn here_and_everywhere() {
         let grant = grant(&world).await;
         let cookie = browser.cookie("session").unwrap().to_owned();
         let page = browser.submit(&home, &home.only_form(), Some(scope)).await;
+        let page = go_on(&mut browser, page, "openid", "alice").await;
         assert!(page.html.contains("You are signed out"), "{}", page.text());
         assert_eq!(browser.cookie("session"), None);
         // The old cookie is worth nothing.

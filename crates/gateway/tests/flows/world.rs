@@ -10,8 +10,8 @@ use gateway::clock::Clock;
 use gateway::config::Config;
 use gateway::routes;
 use jiff::{SignedDuration, Timestamp};
-use saml::EntityId;
 use saml::idp::Signing;
+use saml::{EntityId, SigningCertificate};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -72,14 +72,18 @@ impl World {
         let any_port = "127.0.0.1:0".parse().unwrap();
         let (oidc, saml) = (loopback::bind(any_port).await.unwrap(), loopback::bind(any_port).await.unwrap());
         let (issuer, metadata) = (idp_oidc::issuer(&oidc).unwrap(), idp_saml::metadata_url(&saml).unwrap());
+        let sp_certificates = idp_saml::SpCertificates::default();
         let idps = vec![
             idp_oidc::start(oidc, oidc_settings(&clock, wish.groups_in_id_token)).unwrap(),
-            idp_saml::start(saml, saml_settings(&clock, wish.saml_signing)).unwrap(),
+            idp_saml::start(saml, saml_settings(&clock, wish.saml_signing, Arc::clone(&sp_certificates))).unwrap(),
         ];
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("gone.xml"), "<html>moved</html>").unwrap();
         let yaml = configuration(&issuer, metadata.as_str(), &wish);
-        Self::of(&yaml, folder, clock, idps).await
+        let world = Self::of(&yaml, folder, clock, idps).await;
+        let certificates = world.app.keys.saml_sp_keys().into_iter().map(|key| key.certificate_der().unwrap().to_vec());
+        sp_certificates.get_or_init(|| certificates.map(|der| SigningCertificate::from_der(&der).unwrap().unwrap()).collect());
+        world
     }
 
     /// A Doorward with another configuration, whose relative paths begin in `folder`.
@@ -215,18 +219,21 @@ fn oidc_settings(clock: &Clock, groups_in_id_token: bool) -> idp_oidc::Settings 
         client_id: "doorward".to_owned(),
         client_secret: "not a secret: development".to_owned(),
         redirect_uris: vec![callback("openid"), callback("other")],
-        post_logout_redirect_uris: vec![],
+        post_logout_redirect_uris: vec![format!("{PUBLIC_URL}/logout/done")],
+        backchannel_logout_uri: None,
         groups_in_id_token,
     }
 }
 
-fn saml_settings(clock: &Clock, signing: Signing) -> idp_saml::Settings {
+fn saml_settings(clock: &Clock, signing: Signing, sp_certificates: idp_saml::SpCertificates) -> idp_saml::Settings {
     let clock = clock.clone();
     let acs = |idp: &str| format!("{PUBLIC_URL}/login/saml/{idp}/acs").parse().unwrap();
     idp_saml::Settings {
         clock: Arc::new(move || clock.now()),
         sp_entity_id: EntityId::parse(&format!("{PUBLIC_URL}/saml/metadata")).unwrap(),
         acs_urls: vec![acs("corporate"), acs("second")],
+        slo_url: format!("{PUBLIC_URL}/login/saml/corporate/slo").parse().unwrap(),
+        sp_certificates,
         signing,
     }
 }

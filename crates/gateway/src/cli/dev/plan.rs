@@ -57,6 +57,21 @@ impl Plan {
         self.gateway.join(&format!("login/saml/{SAML_IDP}/acs")).context("the gateway's assertion consumer service")
     }
 
+    /// Where SAML logout messages go.
+    pub(super) fn slo_url(&self) -> anyhow::Result<Url> {
+        self.gateway.join(&format!("login/saml/{SAML_IDP}/slo")).context("the gateway's single logout service")
+    }
+
+    /// Where the OpenID provider sends browsers after a sign-out.
+    pub(super) fn logout_done(&self) -> String {
+        format!("{}/logout/done", self.public_url())
+    }
+
+    /// Where the OpenID provider sends logout tokens.
+    pub(super) fn backchannel_logout_uri(&self) -> anyhow::Result<Url> {
+        self.gateway.join(&format!("login/oidc/{OIDC_IDP}/backchannel_logout")).context("the gateway's back-channel logout")
+    }
+
     /// Where the OpenID provider sends its codes.
     pub(super) fn oidc_callback(&self) -> String {
         format!("{}/login/oidc/{OIDC_IDP}/callback", self.public_url())

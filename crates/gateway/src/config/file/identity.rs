@@ -18,6 +18,8 @@ pub(in super::super) struct FileIdp {
     pub(in super::super) login_hint: Option<bool>,
     /// Microsoft Graph, to learn the groups that Microsoft Entra ID leaves out of a token or assertion because there are too many. Without it, such a sign-in is refused.
     pub(in super::super) graph: Option<FileGraph>,
+    /// How far a sign-out goes that begins at Doorward: `idp` ends the session here and then, where the identity provider offers that, the one there; `local` ends only the one here.
+    pub(in super::super) sign_out: FileSignOut,
     /// Sign-in by SAML 2.0.
     pub(in super::super) saml: Option<FileSaml>,
     /// Sign-in by OpenID Connect.
@@ -26,7 +28,16 @@ pub(in super::super) struct FileIdp {
 
 impl Default for FileIdp {
     fn default() -> Self {
-        Self { name: None, domains: Vec::new(), listed: true, login_hint: None, graph: None, saml: None, oidc: None }
+        Self {
+            name: None,
+            domains: Vec::new(),
+            listed: true,
+            login_hint: None,
+            sign_out: FileSignOut::Idp,
+            graph: None,
+            saml: None,
+            oidc: None,
+        }
     }
 }
 
@@ -76,6 +87,16 @@ pub(in super::super) enum FileGroupsFormat {
     String,
     /// One text with commas between the groups.
     Comma,
+}
+
+/// Where a sign-out ends.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in super::super) enum FileSignOut {
+    /// At Doorward.
+    Local,
+    /// At the identity provider.
+    Idp,
 }
 
 /// The binding of the AuthnRequest.

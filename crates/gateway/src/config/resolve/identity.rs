@@ -10,13 +10,13 @@ use oauth::client::groups::{Format, is_pointer};
 use saml::{EntityId, SigningCertificate};
 use url::Url;
 
-use super::super::file::{FileBinding, FileClientAuth, FileExpired, FileGraph, FileGroupsFormat, FileIdp, FileOidc, FileSaml};
+use super::super::file::{FileBinding, FileClientAuth, FileExpired, FileGraph, FileGroupsFormat, FileIdp, FileOidc, FileSaml, FileSignOut};
 use super::super::ids::{IdpId, UpstreamId};
 use super::super::problem::ProblemKind;
 use super::super::public_url::is_loopback;
 use super::super::types::{
     ANY_DOMAIN, ExpiredCertificates, Graph, IdentityProvider, MetadataSigners, MetadataSource, OidcIdp, Protocol, RequestBinding, SamlIdp,
-    Upstream,
+    SignOutAt, Upstream,
 };
 use super::super::{path, realm};
 use super::{Named, Resolver};
@@ -49,7 +49,12 @@ impl Resolver<'_> {
             if let (Some(id), Some(protocol)) = (id, protocol) {
                 let login_hint = idp.login_hint.unwrap_or(matches!(protocol, Protocol::Oidc(_)));
                 let provider_name = idp.name.unwrap_or_else(|| name.clone());
-                let provider = IdentityProvider { id: id.clone(), name: provider_name, domains, listed: idp.listed, login_hint, protocol };
+                let sign_out = match idp.sign_out {
+                    FileSignOut::Local => SignOutAt::Local,
+                    FileSignOut::Idp => SignOutAt::Idp,
+                };
+                let provider =
+                    IdentityProvider { id: id.clone(), name: provider_name, domains, listed: idp.listed, login_hint, sign_out, protocol };
                 named.entries.insert(id, provider);
             }
             named.known.push(name);

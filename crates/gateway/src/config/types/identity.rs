@@ -30,8 +30,20 @@ pub struct IdentityProvider {
     pub listed: bool,
     /// Whether the address that a person typed is passed on.
     pub login_hint: bool,
+    /// Whether a sign-out here goes on at the identity provider.
+    pub sign_out: SignOutAt,
     /// SAML or OpenID Connect.
     pub protocol: Protocol,
+}
+
+/// How far a sign-out goes that begins here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignOutAt {
+    /// The session here ends.
+    Local,
+    /// That, and the browser is sent to the identity provider to end its session too.
+    Idp,
 }
 
 /// How an identity provider is spoken to.

@@ -1,4 +1,17 @@
-//! The signed-in page, and the way out: of this browser, or of everything.
+//! The signed-in page, and the ways out: of this browser, of everything, at the identity provider, and by its word.
+//!
+//! What begins here ([`submit`]) ends the session here first, always; then [`departure`] may send the browser on to the
+//! identity provider, and the browser comes back to [`saml::finish`] or [`openid::done`], which only say how it went there.
+//! What an identity provider begins comes to [`saml`] (by the browser, in either binding) or to [`openid::back_channel`], and
+//! needs no cookie of ours: it is signed, and names the session.
+
+mod departure;
+mod ended;
+mod error;
+pub(super) mod openid;
+pub(super) mod saml;
+
+pub(super) use error::SignOutError;
 
 use axum::response::Response;
 use http::HeaderMap;
@@ -7,8 +20,10 @@ use store::{GrantsOf, RevokeReason};
 use crate::app::App;
 use crate::audit::Kind;
 use crate::cookies::Cookie;
-use crate::pages::{self, HomePage};
+use crate::pages::{self, AtIdp, HomePage};
 use crate::request_id::RequestContext;
+
+use departure::Departure;
 
 use super::browser::SignedInBrowser;
 use super::error::LoginError;
@@ -37,21 +52,21 @@ pub(super) async fn home(app: &App, headers: &HeaderMap) -> Result<Response, Log
 pub(super) async fn ask(app: &App, headers: &HeaderMap) -> Result<Response, LoginError> {
     match SignedInBrowser::find(app, headers).await? {
         Some(browser) => Ok(pages::sign_out(&csrf(&browser), browser.person())),
-        None => Ok(with_cookie(pages::signed_out(false), Cookie::Session.clear(&app.config.public_url))),
+        None => Ok(with_cookie(pages::signed_out(false, AtIdp::NotAsked, ""), Cookie::Session.clear(&app.config.public_url))),
     }
 }
 
-/// `POST /logout`: ends this session, or all sessions, grants and remembered consents of the person.
+/// `POST /logout`: ends this session, or all sessions, grants and remembered consents of the person; then goes on at the
+/// identity provider, where that is wanted and offered.
 pub(super) async fn submit(app: &App, context: &RequestContext, headers: &HeaderMap, body: &[u8]) -> Result<Response, LoginError> {
     require_own_page(headers, &app.config.public_url)?;
     let form = Form::parse(headers, body)?;
-    // Who signs out and in again does so on purpose: the loop breaker starts anew.
     let public_url = &app.config.public_url;
-    let gone = |everywhere| {
-        let page = with_cookie(pages::signed_out(everywhere), Cookie::Session.clear(public_url));
-        with_cookie(page, Cookie::Starts.clear(public_url))
+    // Who signs out and in again does so on purpose: the loop breaker starts anew.
+    let gone = |page| with_cookie(with_cookie(page, Cookie::Session.clear(public_url)), Cookie::Starts.clear(public_url));
+    let Some(browser) = SignedInBrowser::find(app, headers).await? else {
+        return Ok(gone(pages::signed_out(false, AtIdp::NotAsked, "")));
     };
-    let Some(browser) = SignedInBrowser::find(app, headers).await? else { return Ok(gone(false)) };
     check_csrf(form.required("csrf")?, &browser.cookie, FORM, &browser.session.id.to_string())?;
     let everywhere = match form.optional("scope")? {
         None | Some("here") => false,
@@ -62,7 +77,14 @@ pub(super) async fn submit(app: &App, context: &RequestContext, headers: &Header
     let subject = Subject { user: Some(&browser.user), idp: Some(&browser.session.idp), ..Subject::default() };
     let scope = if everywhere { "everywhere" } else { "here" };
     record::durable(app, context, Kind::SignOut, &subject, Some(("scope", scope))).await?;
-    Ok(gone(everywhere))
+    Ok(gone(match departure::begin(app, &browser.session, everywhere).await {
+        Departure::Page(page) => page,
+        Departure::None => pages::signed_out(everywhere, AtIdp::NotAsked, ""),
+        Departure::Failed { idp, error } => {
+            tracing::warn!(code = error.code(), request_id = context.request_id, reason = error.private(), "a sign-out ends here");
+            pages::signed_out(everywhere, AtIdp::NotReached, &idp)
+        }
+    }))
 }
 
 /// Ending is done before it is recorded: an audit trail that cannot be written must not keep anybody signed in.
