@@ -41,6 +41,7 @@ impl Idp {
             client_secret: "s3cret/+ä".to_owned(),
             redirect_uris: vec![REDIRECT.to_owned()],
             post_logout_redirect_uris: vec!["http://127.0.0.1:8080/".to_owned()],
+            backchannel_logout_uri: None,
             groups_in_id_token,
         };
         let key = SigningKey::from_pkcs8(SigningKey::generate_pkcs8().unwrap().expose()).unwrap();

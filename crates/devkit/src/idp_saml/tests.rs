@@ -33,7 +33,7 @@ async fn pair(signing: Signing) -> Pair {
         sp_entity_id: sp_entity_id.clone(),
         acs_urls: vec![acs_url.clone()],
         slo_url: acs_url.clone(),
-        sp_certificates: SpCertificates::default(),
+        sp_certificates: crate::idp_saml::SpCertificates::default(),
         signing,
     };
     let provider = Provider::new(&Url::parse("http://127.0.0.1:9001/").unwrap(), settings).unwrap();

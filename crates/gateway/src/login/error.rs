@@ -245,13 +245,10 @@ impl LoginError {
     /// Whether this says something about somebody's sign-in. Addresses that name none, unreadable forms and pages opened again
     /// are left to the log: anybody could fill the audit trail with them.
     pub(super) fn belongs_on_record(&self) -> bool {
-        match self {
-            Self::SignOut(error) => error.belongs_on_record(),
-            error => !matches!(
-                error,
-                Self::RequestMalformed | Self::FormMalformed(_) | Self::IdpUnknown(_) | Self::AlreadyCompleted | Self::UserDisabled
-            ),
+        if let Self::SignOut(error) = self {
+            return error.belongs_on_record();
         }
+        !matches!(self, Self::RequestMalformed | Self::FormMalformed(_) | Self::IdpUnknown(_) | Self::AlreadyCompleted | Self::UserDisabled)
     }
 
     /// What only the log and the audit trail are told: the whole chain of causes.

@@ -112,6 +112,16 @@ impl World {
             .collect()
     }
 
+    /// A page of the SAML identity provider.
+    pub(crate) fn saml_idp(&self, path: &str) -> url::Url {
+        self.idps[1].url.join(path).unwrap()
+    }
+
+    /// A page of the OpenID provider.
+    pub(crate) fn openid_idp(&self, path: &str) -> url::Url {
+        self.idps[0].url.join(path).unwrap()
+    }
+
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
