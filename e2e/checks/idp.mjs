@@ -1,5 +1,6 @@
 // The sign-in matrix: every real identity provider with every way it can sign, encrypt and be asked. Each row is a person who signs in by an MCP
 // client's OAuth flow, and then has the tools of her groups; or the exact code that the sign-in is refused with.
+import { logoutChecks } from './idp_logout.mjs';
 import { Browser, signIn } from '../lib/browser.mjs';
 import { auditTrail, rights } from '../lib/doorward.mjs';
 import { mcpSession } from '../lib/mcp.mjs';
@@ -77,6 +78,7 @@ export async function idpSuite({ programs, work, check }) {
     for (const each of rows) await check(titleOf(each), () => prove(matrix, each));
   };
   await Promise.all([simpleSamlPhp, lemonLdap, samlp, others].map(lane));
+  await logoutChecks(matrix, check, tell);
   await check('the audit trail has every sign-in and every refusal', () => audited(matrix, [...simpleSamlPhp, ...lemonLdap, ...samlp, ...others]));
 }
 
