@@ -176,15 +176,19 @@ impl From<openid::Identified> for PersonNow {
 
 /// Whether the provider has spoken: about this sign-in, and not about us or a moment.
 fn is_final(error: &OpenIdError) -> bool {
-    match error {
-        OpenIdError::Token(TokenError::Refused { error, .. }) => {
-            matches!(error.as_str(), "invalid_grant" | "interaction_required" | "login_required" | "consent_required" | "access_denied")
-        }
-        OpenIdError::Token(TokenError::ClientRefused { .. } | TokenError::Malformed { .. } | TokenError::NoIdToken) => false,
-        OpenIdError::IdToken(IdTokenError::Token(JwtError::UnknownKey | JwtError::Expired | JwtError::NotYetValid)) => false,
-        OpenIdError::Userinfo(UserinfoError::Malformed { .. } | UserinfoError::Signed) | OpenIdError::TokenUnsendable => false,
-        other => other.fault() == Fault::Refused,
+    const SPOKEN: [&str; 5] = ["invalid_grant", "interaction_required", "login_required", "consent_required", "access_denied"];
+    // About us, or about a moment.
+    let passing = matches!(
+        error,
+        OpenIdError::Token(TokenError::ClientRefused { .. } | TokenError::Malformed { .. } | TokenError::NoIdToken)
+            | OpenIdError::IdToken(IdTokenError::Token(JwtError::UnknownKey | JwtError::Expired | JwtError::NotYetValid))
+            | OpenIdError::Userinfo(UserinfoError::Malformed { .. } | UserinfoError::Signed)
+            | OpenIdError::TokenUnsendable
+    );
+    if let OpenIdError::Token(TokenError::Refused { error, .. }) = error {
+        return SPOKEN.contains(&error.as_str());
     }
+    error.fault() == Fault::Refused && !passing
 }
 
 fn within_limit(refresh: &IdpRefresh, now: Timestamp) -> Result<(), IdpSessionError> {
