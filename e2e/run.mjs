@@ -3,6 +3,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { Programs } from './lib/process.mjs';
 import { browserSuite } from './checks/browser.mjs';
+import { changesSuite } from './checks/changes.mjs';
 import { clientsSuite } from './checks/clients.mjs';
 import { conformanceSuite } from './checks/conformance.mjs';
 import { counterparts } from './checks/counterparts.mjs';
@@ -15,7 +16,7 @@ import { signaturesSuite } from './checks/signatures.mjs';
 const here = new URL('.', import.meta.url).pathname;
 const SIDE_BY_SIDE = 2;
 const suites = {
-  counterparts, idp: idpSuite, clients: clientsSuite, headers: headersSuite, refusals: refusalsSuite, signatures: signaturesSuite, conformance: conformanceSuite,
+  counterparts, idp: idpSuite, clients: clientsSuite, headers: headersSuite, refusals: refusalsSuite, changes: changesSuite, signatures: signaturesSuite, conformance: conformanceSuite,
   disk: diskSuite, browser: browserSuite,
 };
 

@@ -24,7 +24,7 @@ export const rights = {
 /** Arguments that fit each tool of the fixture server. */
 export const argumentsOf = (tool) => ({ read_note: { number: 0 }, delete_note: { number: 0 }, add_note: { text: 'a note' } })[tool] ?? {};
 
-function configuration({ publicUrl, port, data, ssp, op, upstreams, saml }) {
+function configuration({ publicUrl, port, data, ssp, op, upstreams, saml, oidc, openid, more }) {
   return {
     public_url: publicUrl,
     listen: `127.0.0.1:${port}`,
@@ -36,7 +36,8 @@ function configuration({ publicUrl, port, data, ssp, op, upstreams, saml }) {
       },
       op: {
         name: 'OpenID',
-        oidc: { issuer: op.issuer, client_id: op.client.id, client_secret: op.client.secret, scopes: ['openid', 'profile', 'email', 'groups'] },
+        oidc: { issuer: op.issuer, client_id: op.client.id, client_secret: op.client.secret, scopes: ['openid', 'profile', 'email', 'groups'], ...oidc },
+        ...openid,
       },
     },
     upstreams,
@@ -47,19 +48,21 @@ function configuration({ publicUrl, port, data, ssp, op, upstreams, saml }) {
       { role: 'sales', upstream: 'fixture', tools: ['whoami'] },
     ],
     denies: [{ role: 'engineer', upstream: 'fixture', tools: ['delete_*'] }],
+    ...more,
   };
 }
 
 /**
  * Starts everything. `localhost` is Doorward and `127.0.0.1` the identity providers, so that they are different sites.
- * `upstreams` adds MCP servers to the fixture and the reference server, `saml` settings of the SAML identity provider.
+ * `upstreams` adds MCP servers to the fixture and the reference server, `saml`, `oidc` and `openid` settings of the identity providers, `more` any
+ * others; `changes` is the file of what changes at the OpenID provider.
  */
-export async function startInstallation({ programs, work, upstreams = {}, saml = {}, wrap = [] }) {
+export async function startInstallation({ programs, work, upstreams = {}, saml = {}, oidc = {}, openid = {}, more = {}, changes = '', wrap = [] }) {
   const port = await freePort();
   const publicUrl = `http://localhost:${port}`;
   const [ssp, op, fixture, everything] = await Promise.all([
     startSimpleSamlPhp(programs, `${work}/simplesamlphp`),
-    startOpenIdProvider(programs, `${publicUrl}/login/oidc/op/callback`),
+    startOpenIdProvider(programs, `${publicUrl}/login/oidc/op/callback`, { changes }),
     startFixture(programs),
     startEverything(programs),
   ]);
@@ -67,7 +70,7 @@ export async function startInstallation({ programs, work, upstreams = {}, saml =
   const data = `${work}/data`;
   mkdirSync(data, { recursive: true, mode: 0o700 });
   writeFileSync(`${data}/master.key`, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
-  const settings = configuration({ publicUrl, port, data, ssp, op, upstreams: { fixture: { url: fixture }, everything: { url: everything }, ...upstreams }, saml });
+  const settings = configuration({ publicUrl, port, data, ssp, op, upstreams: { fixture: { url: fixture }, everything: { url: everything }, ...upstreams }, saml, oidc, openid, more });
   writeFileSync(config, JSON.stringify(settings, null, 2)); // JSON is YAML
   const program = await startDoorward(programs, config, publicUrl, wrap);
   const installation = { publicUrl, port, config, data, ssp, op, fixture, everything, program };
@@ -113,8 +116,9 @@ async function startEverything(programs) {
 }
 
 /** The audit trail, as `doorward audit query --json` gives it. */
-export async function auditTrail({ config }, ...filters) {
-  const { code, stdout, stderr } = await run(binary, ['audit', 'query', '--config', config, '--json', ...filters]);
+export async function auditTrail({ config, dir }, ...filters) {
+  const journal = dir ? ['--dir', dir] : ['--config', config];
+  const { code, stdout, stderr } = await run(binary, ['audit', 'query', ...journal, '--json', ...filters]);
   if (code !== 0) throw new Error(`doorward audit query: exit ${code}: ${stderr}`);
   const text = stdout.trim();
   if (text.startsWith('[')) return JSON.parse(text);

@@ -28,21 +28,35 @@ export async function makeCertificate(folder) {
   if (existsSync(`${folder}/idp.crt`)) return;
   mkdirSync(folder, { recursive: true });
   const files = ['-keyout', `${folder}/idp.key`, '-out', `${folder}/idp.crt`];
-  const { code, stderr } = await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-sha256', '-days', '30', '-nodes', '-subj', '/CN=idp.test', ...files]);
+  await openssl('req', '-x509', '-newkey', 'rsa:2048', '-sha256', '-days', '30', '-nodes', '-subj', '/CN=idp.test', ...files);
+}
+
+/** Another certificate for the same key, whose time has been over for years. */
+export async function makeExpiredCertificate(folder) {
+  const ca = `${folder}/ca.cnf`;
+  const settings = ['[ca]', 'default_ca = own', '[own]', `database = ${folder}/index`, `new_certs_dir = ${folder}`, `serial = ${folder}/serial`, 'default_md = sha256', 'policy = any', '[any]', 'commonName = supplied'];
+  for (const [file, content] of [['ca.cnf', settings.join('\n')], ['index', ''], ['serial', '01']]) writeFileSync(`${folder}/${file}`, `${content}${content === '' ? '' : '\n'}`);
+  await openssl('req', '-new', '-key', `${folder}/idp.key`, '-subj', '/CN=idp.test', '-out', `${folder}/idp.csr`);
+  const time = ['-startdate', '20200101000000Z', '-enddate', '20210101000000Z'];
+  await openssl('ca', '-batch', '-notext', '-config', ca, '-selfsign', '-keyfile', `${folder}/idp.key`, '-in', `${folder}/idp.csr`, ...time, '-out', `${folder}/idp.crt`);
+}
+
+async function openssl(...args) {
+  const { code, stderr } = await run('openssl', args);
   if (code !== 0) throw new Error(`openssl: ${stderr}`);
 }
 
 /**
  * npm oidc-provider, with Doorward as its client. `clients` are more registrations of it, in the specification's words;
- * `claimsIn` says where the claims stand: `id_token` or only `userinfo`.
+ * `claimsIn` says where the claims stand: `id_token` or only `userinfo`; `changes` is a file whose claims, by person, replace the usual ones.
  */
-export async function startOpenIdProvider(programs, redirectUri, { port: wantedPort = null, clients = [], claimsIn = 'id_token', name = 'oidc-provider' } = {}) {
+export async function startOpenIdProvider(programs, redirectUri, { port: wantedPort = null, clients = [], claimsIn = 'id_token', changes = '', name = 'oidc-provider' } = {}) {
   const port = wantedPort ?? await freePort();
   const client = { id: 'doorward', secret: 'only-for-tests-on-loopback-0123456789' };
   const issuer = `http://127.0.0.1:${port}`;
   const env = {
     E2E_OP_URL: issuer, E2E_OP_CLIENT_ID: client.id, E2E_OP_CLIENT_SECRET: client.secret, E2E_OP_REDIRECT_URI: redirectUri,
-    E2E_OP_CLIENTS: JSON.stringify(clients), E2E_OP_CLAIMS_IN: claimsIn,
+    E2E_OP_CLIENTS: JSON.stringify(clients), E2E_OP_CLAIMS_IN: claimsIn, E2E_OP_CHANGES: changes,
   };
   const program = programs.start(name, process.execPath, [`${here}idp/openid/provider.mjs`], { env });
   await programs.ready(program, () => answers(`${issuer}/.well-known/openid-configuration`, 1));

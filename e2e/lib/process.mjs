@@ -18,7 +18,7 @@ export function freePort() {
 }
 
 /** Asks `ready` until it gives something true; fails at the deadline with the last reason. */
-export async function poll(what, ready, deadlineMs = 20_000) {
+export async function poll(what, ready, deadlineMs = 20_000, pauseMs = 25) {
   const end = Date.now() + deadlineMs;
   let last = 'never answered';
   for (;;) {
@@ -29,7 +29,7 @@ export async function poll(what, ready, deadlineMs = 20_000) {
       last = error.cause?.message ?? error.message;
     }
     if (Date.now() > end) throw new Error(`${what} was not ready after ${deadlineMs} ms: ${last}`);
-    await pause(25);
+    await pause(pauseMs);
   }
 }
 
@@ -79,6 +79,9 @@ export class Programs {
     await Promise.all(running.map((program) => stopOne(program.child)));
   }
 }
+
+/** Stops one program of a group before the others. */
+export const stopped = ({ child, exited }) => (exited === null ? stopOne(child) : undefined);
 
 async function stopOne(child) {
   const gone = new Promise((resolve) => child.once('exit', resolve));

@@ -24,7 +24,7 @@ use super::{Named, Resolver};
 /// Shorter than a sign-in takes would let nobody in; longer than a month asks for nothing.
 const MAX_AGE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(31 * 24));
 /// As long as a session goes on without an answer, at most.
-const REFRESH_INTERVAL: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(24));
+const REFRESH_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
 /// Each is tried in turn for an ID token.
 const MAX_TENANTS: usize = 50;
 
