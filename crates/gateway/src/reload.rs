@@ -2,7 +2,7 @@
 //!
 //! Everything is read anew and whole, checked like at the start, compiled, written into the audit trail, and then swapped in
 //! one step. A configuration with a problem changes nothing: the old one stays, and every problem is told. Requests that
-//! are open keep the view they began with. Why so: docs/adr/0010.
+//! are open keep the view they began with. Why so: docs/adr/0011.
 
 mod watch;
 

@@ -196,13 +196,16 @@ fn a_denial_is_explained() {
     assert_eq!(permitted.policies, [("grants[0].tools".to_owned(), Some("doorward.yaml:9".to_owned()))]);
 }
 
+/// Mappings, groups of the person; their forms, and how many are nearly right.
+type Near<'a> = (&'a [GroupMapping], &'a [&'a str], Option<GroupForms>, usize);
+
 /// The usual reasons why a role is missing: another spelling, or ids where names are configured.
 #[test]
 fn groups_that_can_never_fit_are_explained() {
     let id = "0F9D5C2E-1111-4222-8333-444455556666";
     let nobody: &'static BTreeSet<String> = Box::leak(Box::new(BTreeSet::new()));
     let with_ids = GroupMapping { idp: "entra".to_owned(), groups: [(id.to_lowercase(), vec!["sales".to_owned()])].into() };
-    let cases: [(&[GroupMapping], &[&str], Option<GroupForms>, usize); 6] = [
+    let cases: [Near<'_>; 6] = [
         (&[], &[id], Some(GroupForms::IdsForNames), 0),
         (&[], &[id, "Marketing"], None, 0),
         (&[], &[], None, 0),

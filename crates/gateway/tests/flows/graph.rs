@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::crooked_openid::{sign_in, world_beside};
+use crate::portal::Portal;
 use crate::world::World;
 
 pub(crate) const TENANT: &str = "11111111-2222-4333-8444-555555555555";
@@ -183,4 +184,47 @@ async fn a_token_that_is_not_accepted_any_more_is_replaced() {
     stand_in.say(None, Some((401, json!({}))), None);
     assert_eq!(sign_in(&world).await.1.code().as_deref(), Some("graph.token_rejected"));
     assert_eq!((stand_in.asked().0, stand_in.asked().1.len()), (2, 3), "the kept token, and one new one");
+}
+
+/// IdP, attributes; the groups, or the refusal.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Result<&'a [&'a str], &'a str>);
+
+/// The same with SAML; the address in the assertion is never asked.
+#[tokio::test]
+async fn an_assertion_that_leaves_groups_out() {
+    const EMAIL: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+    let (link, id) = ("http://schemas.microsoft.com/claims/groups.link", "http://schemas.microsoft.com/identity/claims/objectidentifier");
+    let tenant = "http://schemas.microsoft.com/identity/claims/tenantid";
+    let stand_in = StandIn::start().await;
+    let providers = format!(
+        "  entra: {{ saml: {{ metadata_file: portal.xml }}, {} }}
+  one: {{ saml: {{ metadata_file: portal.xml, groups_format: string }} }}
+  commas: {{ saml: {{ metadata_file: portal.xml, groups_format: comma }} }}",
+        stand_in.setting()
+    );
+    let portal = Portal::new(&providers).await;
+    let evil = format!("{}/evil", stand_in.address);
+    let cases: [Case<'_>; 8] = [
+        ("entra", &[(link, &evil), (id, PERSON), (tenant, TENANT)], Ok(&["g1", "g2"])),
+        ("entra", &[(link, &evil), (id, PERSON), ("groups", "some")], Ok(&["g1", "g2"])),
+        ("entra", &[(link, &evil)], Err("graph.object_id_missing")),
+        ("entra", &[(link, &evil), (id, PERSON), (tenant, PERSON)], Err("graph.tenant_mismatch")),
+        ("one", &[("groups", "a,b")], Ok(&["a,b"])),
+        ("one", &[("groups", "a|b")], Err("login.groups_several_values")),
+        ("commas", &[("groups", "a, b")], Ok(&["a", "b"])),
+        ("commas", &[("groups", "a,b|c")], Err("login.groups_several_values")),
+    ];
+    for (idp, attributes, expected) in cases {
+        let (mut browser, request, relay_state) = portal.begin(idp).await;
+        let response = portal.answer(idp, Some(&request), (EMAIL, "zoe@example.com"), attributes);
+        let page = portal.post(&mut browser, idp, &response, &relay_state).await;
+        match expected {
+            Err(code) => assert_eq!(page.code().as_deref(), Some(code), "{idp} {attributes:?} {}", page.text()),
+            Ok(groups) => {
+                assert!(page.html.contains("You are signed in"), "{idp} {attributes:?} {}", page.text());
+                let users = portal.world.app.store.list_users(None, 100).await.unwrap();
+                assert_eq!(users.iter().find(|user| user.idp == idp).unwrap().groups, groups);
+            }
+        }
+    }
 }
