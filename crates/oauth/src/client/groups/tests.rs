@@ -2,9 +2,15 @@ use serde_json::json;
 
 use super::*;
 
-fn some(groups: &[&str]) -> Result<Option<Vec<String>>, GroupsError> {
+type Found = Result<Option<Vec<String>>, GroupsError>;
+
+#[expect(clippy::unnecessary_wraps, reason = "it stands beside refusals in the tables")]
+fn some(groups: &[&str]) -> Found {
     Ok(Some(groups.iter().map(|group| (*group).to_owned()).collect()))
 }
+
+/// What is configured, the values; the groups.
+type Values<'a> = (Format, &'a [&'a str], Option<&'a [&'a str]>);
 
 #[test]
 fn what_claims_say_about_groups() {
@@ -88,7 +94,7 @@ fn json_pointers() {
 #[test]
 fn what_an_attribute_says_about_groups() {
     use Format::{Comma, List, String};
-    let cases: [(Format, &[&str], Option<&[&str]>); 10] = [
+    let cases: [Values<'_>; 10] = [
         (List, &[], Some(&[])),
         (List, &["a,b"], Some(&["a,b"])),
         (List, &["a", "b"], Some(&["a", "b"])),
