@@ -22,10 +22,18 @@ pub struct StepUpDemand<'a> {
 
 impl Store {
     /// Remembers that a sign-in good enough for `tool` is wanted (none: for any request to the upstream), until `expires_at`.
-    pub async fn demand_step_up(&self, demand: &StepUpDemand<'_>, tool: Option<&str>, expires_at: Timestamp) -> Result<(), StoreError> {
+    pub async fn demand_step_up(
+        &self,
+        demand: &StepUpDemand<'_>,
+        tool: Option<&str>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        // What is over waits to be pruned, and takes nobody's place; nor does the demand itself, if it is there.
         sqlx::query(
             "INSERT INTO step_up_demands (user_id, client_id, upstream, tool, expires_at)
-             SELECT $1, $2, $3, $4, $5 WHERE (SELECT count(*) FROM step_up_demands WHERE user_id = $1 AND client_id = $2 AND upstream = $3) < $6
+             SELECT $1, $2, $3, $4, $5 WHERE (SELECT count(*) FROM step_up_demands
+                 WHERE user_id = $1 AND client_id = $2 AND upstream = $3 AND tool <> $4 AND expires_at > $7) < $6
              ON CONFLICT (user_id, client_id, upstream, tool) DO UPDATE SET expires_at = excluded.expires_at",
         )
         .bind(demand.user.to_string())
@@ -34,6 +42,7 @@ impl Store {
         .bind(tool.unwrap_or_default())
         .bind(micros(expires_at))
         .bind(MAX_TOOLS)
+        .bind(micros(now))
         .execute(self.writer())
         .await?;
         Ok(())

@@ -23,6 +23,6 @@ pub(super) async fn check(exchange: &Exchange, caller: &Caller, call: &Call) -> 
     let Some(unmet) = Requirement::of(&exchange.upstream, tool.as_slice()).unmet(&caller.strength(), now) else { return Ok(()) };
     let demand = StepUpDemand { user: caller.user_id(), client: caller.client_id(), upstream: exchange.upstream.id.as_str() };
     let expires_at = now.checked_add(DEMAND_LIFETIME).unwrap_or(now);
-    exchange.app.store.demand_step_up(&demand, tool, expires_at).await?;
+    exchange.app.store.demand_step_up(&demand, tool, expires_at, now).await?;
     Err(ProxyError::StepUpRequired(unmet))
 }

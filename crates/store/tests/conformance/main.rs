@@ -12,3 +12,4 @@ mod people;
 mod pruning;
 mod refresh;
 mod requests;
+mod step_up;
