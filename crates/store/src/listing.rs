@@ -111,28 +111,30 @@ impl Store {
         Ok(listed)
     }
 
-    /// Ends browser sessions; says which, and whose they were.
+    /// Ends browser sessions; says which were live, and whose they were. One that is over its time is ended as well: a sign-in
+    /// for a client may still rest on it.
     pub async fn end_sessions(&self, of: SessionsOf, now: Timestamp) -> Result<Vec<(BrowserSessionId, UserId)>, StoreError> {
         let (statement, key) = match of {
             SessionsOf::One(id) => (
-                "UPDATE browser_sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 RETURNING id, user_id",
+                "UPDATE browser_sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id, user_id, expires_at",
                 id.to_string(),
             ),
             SessionsOf::User(user) => (
                 concat!(
-                    "UPDATE browser_sessions SET ended_at = $2 WHERE ended_at IS NULL AND expires_at > $2 AND user_id IN ",
+                    "UPDATE browser_sessions SET ended_at = $2 WHERE ended_at IS NULL AND user_id IN ",
                     identities_of!(),
-                    " RETURNING id, user_id"
+                    " RETURNING id, user_id, expires_at"
                 ),
                 user.to_string(),
             ),
             SessionsOf::Everybody => (
-                "UPDATE browser_sessions SET ended_at = $2 WHERE $1 = '' AND ended_at IS NULL AND expires_at > $2 RETURNING id, user_id",
+                "UPDATE browser_sessions SET ended_at = $2 WHERE $1 = '' AND ended_at IS NULL RETURNING id, user_id, expires_at",
                 String::new(),
             ),
         };
-        let rows: Vec<(String, String)> = sqlx::query_as(statement).bind(key).bind(micros(now)).fetch_all(self.writer()).await?;
-        rows.iter().map(|(id, user)| Ok((parse_id(id)?, parse_user_id(user)?))).collect()
+        let rows: Vec<(String, String, i64)> = sqlx::query_as(statement).bind(key).bind(micros(now)).fetch_all(self.writer()).await?;
+        let live = rows.iter().filter(|(_, _, expires_at)| *expires_at > micros(now));
+        live.map(|(id, user, _)| Ok((parse_id(id)?, parse_user_id(user)?))).collect()
     }
 }
 

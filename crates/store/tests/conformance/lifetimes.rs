@@ -1,6 +1,8 @@
 //! What the identity provider's end of a session does to what was allowed in it.
 
-use store::{GrantsOf, NewBrowserSession, NewCode, NewGrant, Redemption, RevokeReason, Rotation, RotationRequest, SignInContext};
+use store::{
+    GrantsOf, NewBrowserSession, NewCode, NewGrant, Redemption, RevokeReason, Rotation, RotationRequest, SessionsOf, SignInContext,
+};
 
 use crate::common::{Fixture, at, client, hash, new_code, new_grant, new_session, seconds, token};
 
@@ -74,4 +76,25 @@ async fn a_session_ends_with_what_was_given_in_those_it_replaced() {
     ended.sort();
     assert_eq!(ended, [granted, redeemed.grant]);
     assert_eq!(fixture.store.browser_session(second).await.unwrap().unwrap().sign_in().ends_at, Some(at(500)));
+}
+
+/// A sign-in for a client may be past the person's session and not yet at its code: whoever ends everything ends that too.
+#[tokio::test]
+async fn a_session_over_its_time_is_ended_with_the_others() {
+    let fixture = Fixture::new().await;
+    let alice = fixture.user("alice").await;
+    let new = NewBrowserSession { expires_at: at(100), ..new_session("a", alice.id) };
+    for (number, of) in [None, Some(SessionsOf::User(alice.id)), Some(SessionsOf::Everybody)].into_iter().enumerate() {
+        let new = NewBrowserSession { token_hash: hash(&format!("cookie {number}")), ..new.clone() };
+        let session = fixture.store.create_browser_session(&new, at(0)).await.unwrap();
+        for of in of.into_iter().chain(of.map(|_| SessionsOf::One(session))) {
+            assert_eq!(fixture.store.end_sessions(of, at(200)).await.unwrap(), [], "it was not live any more");
+        }
+        let text = format!("code {number}");
+        let grant = NewGrant { session: Some(session), ..new_grant(alice.id) };
+        let code = NewCode { grant, expires_at: at(300), ..new_code(&text, alice.id) };
+        fixture.store.insert_code(&code, at(201)).await.unwrap();
+        let redeemed = fixture.store.redeem_code(&hash(&text), at(202)).await.unwrap();
+        assert_eq!(matches!(redeemed, Redemption::Ended { .. }), of.is_some(), "{of:?} {redeemed:?}");
+    }
 }
