@@ -25,6 +25,8 @@ use super::{Named, Resolver};
 const MAX_AGE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(31 * 24));
 /// As long as a session goes on without an answer, at most.
 const REFRESH_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
+/// The largest file of certificates.
+const MAX_SIGNERS_BYTES: u64 = 1 << 20;
 /// Each is tried in turn for an ID token.
 const MAX_TENANTS: usize = 50;
 
@@ -168,13 +170,10 @@ impl Resolver<'_> {
     }
 
     fn metadata_signers(&mut self, at: &str, text: &str) -> MetadataSigners {
-        let file = self.existing_file(at, text);
-        let certificates = match std::fs::read_to_string(&file) {
-            Ok(pem) => self.parsed(at, SigningCertificate::from_pem(&pem).map_err(|error| error.to_string())).unwrap_or_default(),
-            // Reported where the file was looked for.
-            Err(_) => Vec::new(),
-        };
-        MetadataSigners { file, certificates }
+        // Noted as a source: who takes a signer out of the file is not to wait for a restart.
+        let pem = self.text_file(at, text, MAX_SIGNERS_BYTES);
+        let certificates = pem.and_then(|pem| self.parsed(at, SigningCertificate::from_pem(&pem).map_err(|error| error.to_string())));
+        MetadataSigners { file: self.relative(text), certificates: certificates.unwrap_or_default() }
     }
 
     fn oidc(&mut self, at: &str, file: FileOidc) -> Option<OidcIdp> {

@@ -36,3 +36,22 @@ fn a_file_is_read_up_to_its_limit() {
     assert_eq!(files.read(&file, 4), Err("it is larger than 4 bytes".to_owned()));
     assert!(files.read(folder.path(), 4).is_err());
 }
+
+/// What is read but not noted is never read again: not by the watch, and not by whoever asks for it.
+#[test]
+fn the_certificates_that_metadata_must_be_signed_by_are_a_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("doorward.yaml");
+    let text = "identity_providers: { a: { saml: { metadata: 'https://a.example/', metadata_signing_certificate: federation.pem } } }";
+    std::fs::write(&file, text).unwrap();
+    let signers = folder.path().join("federation.pem");
+    for pem in [None, Some("no certificate")] {
+        if let Some(pem) = pem {
+            std::fs::write(&signers, pem).unwrap();
+        }
+        let loaded = super::super::load::load_noting(&file);
+        assert!(loaded.sources.paths().any(|path| path == signers), "{:?}", loaded.sources);
+        let problems = loaded.result.unwrap_err();
+        assert!(problems.iter().any(|problem| problem.path.ends_with("metadata_signing_certificate")), "{problems:?}");
+    }
+}
