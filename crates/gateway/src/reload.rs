@@ -133,10 +133,15 @@ async fn reload_alone(app: &App, trigger: &Trigger, mut seen: MutexGuard<'_, See
         tracing::info!(trigger = trigger.words(), "the configuration is what it was");
         return Ok(Report::Unchanged);
     }
-    match loaded.result.and_then(|config| prepare(config, &app.config)) {
-        Ok((runtime, restart_needed)) => Ok(swap(app, trigger, &running, runtime, restart_needed).await?),
-        Err(problems) => Ok(refuse(app, trigger, &running, problems).await?),
+    let reported = match loaded.result.and_then(|config| prepare(config, &app.config)) {
+        Ok((runtime, restart_needed)) => swap(app, trigger, &running, runtime, restart_needed).await,
+        Err(problems) => refuse(app, trigger, &running, problems).await,
+    };
+    if reported.is_err() {
+        // What could not be recorded is still to be done: the watch has to find the files changed again.
+        seen.stamps = Stamps::default();
     }
+    Ok(reported?)
 }
 
 /// Reads until no file changed while it was read, so that files that were swapped together are taken together.

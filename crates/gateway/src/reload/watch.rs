@@ -82,3 +82,6 @@ async fn round(app: &App, last: Option<Stamps>, read: bool) -> Option<Stamps> {
         Some(_) | None => Some(stamps),
     }
 }
+
+#[cfg(test)]
+mod tests;
