@@ -10,7 +10,7 @@ use store::{Advanced, Created, IdpSession, IdpTokens, NewBrowserSession, NewIden
 use crate::app::App;
 use crate::audit::Kind;
 use crate::config::IdpId;
-use crate::cookies::{self, Cookie};
+use crate::cookies::{self, Cookie, TRANSACTION_LIFETIME};
 use crate::request_id::RequestContext;
 
 use super::browser::{SignedInBrowser, Transaction};
@@ -61,12 +61,10 @@ pub(super) async fn sign_in(
     identity: VerifiedIdentity,
 ) -> Result<Option<HeaderValue>, LoginError> {
     let now = app.clock.now();
-    if let Some(transaction) = transaction {
-        require_fresh(transaction, &identity)?;
-        if trial::of(transaction).is_some() {
-            trial::accepted(app, context, headers, transaction, &identity).await?;
-            return Ok(None);
-        }
+    require_fresh(transaction, &identity, now)?;
+    if let Some(transaction) = transaction.filter(|transaction| trial::of(transaction).is_some()) {
+        trial::accepted(app, context, headers, transaction, &identity).await?;
+        return Ok(None);
     }
     let (user, created) = app.store.upsert_user(&identity_for_store(&identity), now).await?;
     let idp = identity.idp.clone();
@@ -144,11 +142,17 @@ fn names(sent: &[Sent]) -> Vec<String> {
     sent.iter().take(KEPT).map(|sent| sent.name.chars().take(200).collect()).collect()
 }
 
-/// If a fresh sign-in was asked for, the person must have proved who they are after that (with a minute for the clocks).
-fn require_fresh(transaction: &Transaction, identity: &VerifiedIdentity) -> Result<(), LoginError> {
-    let asked_at = transaction.request.created_at;
+/// If a fresh sign-in was asked for, the person must have proved who they are after that (with a minute for the clocks). Where
+/// nobody here asked for anything (IdP-initiated), they must have done so within the time that a sign-in may take.
+fn require_fresh(transaction: Option<&Transaction>, identity: &VerifiedIdentity, now: Timestamp) -> Result<(), LoginError> {
+    let earliest = || now.checked_sub(TRANSACTION_LIFETIME).unwrap_or(Timestamp::MIN);
+    let asked_at = transaction.map_or_else(earliest, |transaction| transaction.request.created_at);
     let too_old = identity.authn_instant.as_second().saturating_add(60) < asked_at.as_second();
-    if (identity.must_be_fresh || transaction.force_login()) && too_old { Err(LoginError::ReauthenticationMissing) } else { Ok(()) }
+    if (identity.must_be_fresh || transaction.is_some_and(Transaction::force_login)) && too_old {
+        Err(LoginError::ReauthenticationMissing)
+    } else {
+        Ok(())
+    }
 }
 
 fn identity_for_store(identity: &VerifiedIdentity) -> NewIdentity {

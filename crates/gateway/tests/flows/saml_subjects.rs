@@ -11,6 +11,7 @@ const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
 type Odd = (&'static str, (&'static str, &'static str), (&'static str, &'static str), Result<(), &'static str>);
 
 const PROVIDERS: &str = "  portal: { saml: { metadata_file: portal.xml, username_attribute: uid, allow_idp_initiated: true, idp_initiated_targets: [/, /ui/] } }
+  fresh: { saml: { metadata_file: portal.xml, allow_idp_initiated: true, force_authn: true } }
   strict: { saml: { metadata_file: portal.xml } }
   formatted: { saml: { metadata_file: portal.xml, name_id_format: 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent' } }";
 
@@ -55,6 +56,26 @@ async fn who_an_assertion_names() {
                 );
             }
         }
+    }
+}
+
+/// Who begins at the IdP cannot be asked to authenticate anew; that it was recent enough is looked at all the same.
+#[tokio::test]
+async fn an_old_sign_in_is_not_fresh_because_nobody_asked_for_it() {
+    let mut portal = Portal::new(PROVIDERS).await;
+    let instant = r#"AuthnInstant="2026-11-20T12:00:00Z""#;
+    let cases = [
+        ("portal", r#"AuthnInstant="2026-11-20T04:00:00Z""#, None),
+        ("fresh", r#"AuthnInstant="2026-11-20T11:50:00Z""#, None),
+        ("fresh", r#"AuthnInstant="2026-11-20T11:48:00Z""#, Some("login.reauthentication_missing")),
+    ];
+    for (idp, written, code) in cases {
+        portal.edit = Some((instant, written));
+        let response = portal.answer(idp, None, (EMAIL, "zoe@example.com"), &[]);
+        let mut browser = portal.world.browser();
+        let page = portal.post(&mut browser, idp, &response, "").await;
+        assert_eq!(page.code().as_deref(), code, "{idp} {written} {}", page.text());
+        assert_eq!(browser.cookie("session").is_none(), code.is_some(), "{idp} {written}");
     }
 }
 
