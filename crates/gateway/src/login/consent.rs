@@ -33,9 +33,10 @@ pub(super) async fn page(app: &App, headers: &HeaderMap, transaction: &Transacti
     let client = ClientName::of(app, &runtime.config, params).await?;
     let browser = SignedInBrowser::find(app, headers).await?;
     let scopes: Vec<String> = params.scopes.iter().map(|scope| words(scope.as_str(), &upstream.name)).collect();
+    let of_client = runtime.config.clients.get(&params.client_id).and_then(|client| client.refresh_lifetime);
     let duration = format!(
         "Stay connected for up to {} without asking you again, until you or your administrator end it.",
-        span(runtime.config.tokens.refresh)
+        span(of_client.unwrap_or(runtime.config.tokens.refresh))
     );
     Ok(pages::consent(&ConsentPage {
         request: &transaction.request.id.to_string(),

@@ -189,3 +189,21 @@ async fn a_session_ends_by_age_and_by_idleness() {
     world.wait(idle_limit / 2);
     assert!(!busy.open("/").await.html.contains("You are signed in"));
 }
+
+/// What a person allows is as long as it says: `clients.<id>.refresh_lifetime` goes before `tokens.refresh`.
+#[tokio::test]
+async fn the_consent_page_says_how_long_this_client_stays_connected() {
+    let identity_providers = "  dead: { oidc: { issuer: 'http://127.0.0.1:9', client_id: x, client_secret: y } }";
+    let clients = format!(
+        "clients:
+  own: {{ redirect_uris: ['{CLIENT_CALLBACK}'], refresh_lifetime: 12h }}
+  usual: {{ redirect_uris: ['{CLIENT_CALLBACK}'] }}
+"
+    );
+    let yaml = crate::world::plain_configuration(identity_providers) + &clients;
+    let world = World::of(&yaml, tempfile::tempdir().unwrap(), crate::world::noon(), Vec::new()).await;
+    for (client, expected) in [("own", "for up to 12 hours"), ("usual", "for up to 30 days")] {
+        let page = world.browser().open(&authorize(client, "crm")).await;
+        assert!(page.text().contains(expected), "{client}: {}", page.text());
+    }
+}
