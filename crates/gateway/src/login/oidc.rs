@@ -97,7 +97,9 @@ pub(super) async fn finish(
     let max_age = if wants_fresh(transaction, settings, leg.step_up.as_ref()) {
         Some(seconds_since(transaction.request.created_at, now))
     } else {
-        greatest_age(settings, leg.step_up.as_ref())
+        // The age that an upstream asked for is judged by the hub: from a provider that passed over `max_age` alone, it asks for
+        // a new sign-in, with `prompt` as well.
+        settings.max_age.map(|age| age.as_secs())
     };
     let expected = Expected {
         issuers: &metadata.token_issuers,

@@ -138,17 +138,27 @@ async fn world() -> (World, Provider) {
 
 /// With more settings of the provider, such as `username_claim: email`.
 pub(crate) async fn world_with(settings: &str) -> (World, Provider) {
-    world_beside(settings, "").await
+    world_of(settings, "", "").await
 }
 
 /// And with settings beside `oidc`, such as `graph`.
 pub(crate) async fn world_beside(settings: &str, beside: &str) -> (World, Provider) {
+    world_of(settings, beside, "").await
+}
+
+/// In front of an upstream with more settings of its own, such as `step_up: [{ max_age: 10m }],`.
+pub(crate) async fn world_before(settings: &str, upstream: &str) -> (World, Provider) {
+    world_of(settings, "", upstream).await
+}
+
+async fn world_of(settings: &str, beside: &str, upstream: &str) -> (World, Provider) {
     let clock = noon();
     let provider = Provider::start(&clock).await;
     let yaml = plain_configuration(&format!(
         "  crooked: {{ oidc: {{ issuer: '{}', client_id: doorward, {settings} }}, {beside} }}",
         provider.issuer
     ));
+    let yaml = yaml.replace("name: CRM,", &format!("name: CRM, {upstream}"));
     (World::of(&yaml, tempfile::tempdir().unwrap(), clock, Vec::new()).await, provider)
 }
 

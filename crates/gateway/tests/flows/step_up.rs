@@ -2,8 +2,11 @@
 
 use http::StatusCode;
 
+use serde_json::json;
+
 use crate::browser::{Browser, Page};
-use crate::world::{CLIENT_CALLBACK, World, answer, authorize};
+use crate::crooked_openid::{finish, world_before};
+use crate::world::{CLIENT_CALLBACK, World, answer, authorize, go_on};
 
 /// Answers every page; gives the last one, and at how many sign-in pages of an identity provider the person was.
 async fn go(browser: &mut Browser, mut page: Page, idp: &str) -> (Page, usize) {
@@ -88,5 +91,31 @@ async fn an_identity_provider_that_does_not_do_it_is_told_apart_from_a_loop() {
         // The same page again says the same, and gives no code.
         let again = browser.open(page.url.as_str()).await;
         assert!(!again.url.as_str().starts_with(CLIENT_CALLBACK), "{idp}");
+    }
+}
+
+/// Some providers answer from their own session, whatever `max_age` says: they are asked once more, with `prompt` as well.
+#[tokio::test]
+async fn a_provider_that_passes_over_the_greatest_age_is_asked_for_a_new_sign_in() {
+    // (auth_time of the second answer, before noon; code)
+    for (second, code) in [(Some(0), None), (Some(3600), Some("oidc.authentication_too_old")), (None, Some("oidc.auth_time_missing"))] {
+        for first in [Some(3600), None] {
+            let (world, provider) = world_before("client_secret: x", "step_up: [{ max_age: 10m }],").await;
+            let now = world.clock.now().as_second();
+            let client = world.register().await;
+            let mut browser = world.browser();
+            let page = browser.open(&authorize(&client, "crm")).await;
+            let page = go_on(&mut browser, page, "crooked", "nobody").await;
+            assert!(page.url.query_pairs().any(|pair| pair == ("max_age".into(), "600".into())), "{}", page.url);
+            provider.say(&json!({ "auth_time": first.map(|seconds: i64| now - seconds) }));
+            let (browser, page) = finish((browser, page)).await;
+            for wish in [("max_age", "0"), ("prompt", "login")] {
+                assert!(page.url.query_pairs().any(|(name, value)| (&*name, &*value) == wish), "{} {}", page.url, page.text());
+            }
+            provider.say(&json!({ "auth_time": second.map(|seconds: i64| now - seconds) }));
+            let (_, page) = finish((browser, page)).await;
+            assert_eq!(page.code().as_deref(), code, "{first:?} {second:?} {}", page.text());
+            assert_eq!(page.url.as_str().starts_with(CLIENT_CALLBACK), code.is_none(), "{}", page.url);
+        }
     }
 }
