@@ -253,8 +253,8 @@ impl LoginError {
 
     /// What only the log and the audit trail are told: the whole chain of causes.
     pub(super) fn private(&self) -> String {
-        if let Self::MetadataUnavailable { detail, .. } = self {
-            return format!("{self} {detail}");
+        if let Self::MetadataUnavailable { cause, detail, .. } = self {
+            return format!("{self} {detail} [{cause}]");
         }
         if let Self::OpenId(error) = self {
             return error.private();
@@ -381,7 +381,8 @@ impl LoginError {
 
 impl Explain for LoginError {
     fn explain(&self) -> String {
-        self.private()
+        // Kept, and told again later inside this same error: the sentence around it must not stand there twice.
+        if let Self::MetadataUnavailable { detail, .. } = self { detail.clone() } else { self.private() }
     }
 
     fn cause(&self) -> &'static str {
