@@ -155,7 +155,15 @@ pub(super) fn examine(
         if permits(&roles.iter().chain(std::iter::once(name)).cloned().collect()) {
             let here = role.identity_providers.is_empty() || role.identity_providers.contains(person.idp);
             needed.extend(role.groups.iter().map(|group| Needed { group: group.clone(), role: name.clone(), here }));
+            for mapping in &runtime.config.role_mappings {
+                let here = mapping.identity_provider.as_str() == person.idp;
+                let giving = mapping.groups.iter().filter(|(_, roles)| roles.contains(name));
+                needed.extend(giving.map(|(group, _)| Needed { group: group.clone(), role: name.clone(), here }));
+            }
         }
     }
     Some(needed)
 }
+
+#[cfg(test)]
+mod tests;
