@@ -122,6 +122,10 @@ pub fn parse_token_response(status: u16, body: &[u8], method: ClientAuth) -> Res
     let answer = json::parse_object(body).map_err(|error| malformed(error.to_string()))?;
     if let Some(error) = answer.get("error") {
         let error = error.as_str().ok_or_else(|| malformed("`error` is not a string".to_owned()))?;
+        if status == 429 || status >= 500 {
+            // Not an answer of RFC 6749 section 5.2, whatever word it borrows from there: the provider is busy or out of order.
+            return Err(malformed(format!("the error `{error}`")));
+        }
         let description = answer.get("error_description").and_then(Value::as_str).unwrap_or_default();
         if error == "invalid_client" {
             return Err(TokenError::ClientRefused { method, description: description.to_owned() });

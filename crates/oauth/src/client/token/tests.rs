@@ -110,7 +110,7 @@ fn answers() {
     let malformed = |status, detail: &str| Err(TokenError::Malformed { status, detail: detail.to_owned() });
     let json = "not one well-formed JSON document without repeated members";
     let client = |description: &str| TokenError::ClientRefused { method: ClientAuth::SecretPost, description: description.to_owned() };
-    let cases: [(u16, &str, Result<(), TokenError>); 10] = [
+    let cases: [(u16, &str, Result<(), TokenError>); 12] = [
         (200, r#"{"access_token":"a","id_token":"i","token_type":"bearer","expires_in":60}"#, Ok(())),
         (200, r#"{"access_token":"a","token_type":"Bearer"}"#, Err(TokenError::NoIdToken)),
         (200, r#"{"access_token":"a","id_token":"","token_type":"Bearer"}"#, Err(TokenError::NoIdToken)),
@@ -119,6 +119,8 @@ fn answers() {
         (200, r#"{"access_token":"a","id_token":"i","id_token":"j","token_type":"Bearer"}"#, malformed(200, json)),
         (502, "<html>", malformed(502, json)),
         (500, r#"{"access_token":"a","id_token":"i","token_type":"Bearer"}"#, malformed(500, "neither tokens nor an error")),
+        (429, r#"{"error":"access_denied","error_description":"too many requests"}"#, malformed(429, "the error `access_denied`")),
+        (503, r#"{"error":"invalid_grant"}"#, malformed(503, "the error `invalid_grant`")),
         (401, r#"{"error":"invalid_client","error_description":"bad secret"}"#, Err(client("bad secret"))),
         (
             400,
