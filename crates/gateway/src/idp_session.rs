@@ -6,23 +6,26 @@
 //! - One request per session at a time: a token that is rotated at each use must not be used twice.
 //! - The provider ends the session (`invalid_grant`), names somebody else, or gives groups that cannot be read whole: the session
 //!   and all that was allowed in it end.
-//! - The provider does not answer, or refuses Doorward itself: the session goes on with what was known, for a day. After
-//!   that the refresh is refused until there is an answer; nothing is ended, because nobody said so.
+//! - The provider (or Microsoft Graph) does not answer, refuses Doorward itself, or says what cannot be verified: the session
+//!   goes on with what was known, for a day. After that the refresh is refused until there is an answer; nothing is ended,
+//!   because nobody said so.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use oauth::client::groups::graph::GraphError;
 use oauth::client::id_token::{Expected, IdTokenError, Nonce};
 use oauth::client::token::{Exchange, TokenError};
 use oauth::client::userinfo::UserinfoError;
 use oauth::jwt::JwtError;
 use store::{BrowserSessionId, Grant, GrantsOf, IdpRefresh, PersonNow, RevokeReason, StoreError, User};
 
-use crate::app::App;
+use crate::app::{App, SharedApp};
 use crate::audit::{AuditError, Event, Kind};
 use crate::config::{OidcIdp, Protocol};
+use crate::graph::GraphFault;
 use crate::openid::{self, Fault, OpenIdError};
 use crate::request_id::RequestContext;
 
@@ -79,11 +82,10 @@ impl Sessions {
 }
 
 /// Asks the identity provider again, if it is time to and it can be asked.
-pub(crate) async fn look(app: &App, context: &RequestContext, grant: &Grant) -> Result<(), IdpSessionError> {
+pub(crate) async fn look(app: &SharedApp, context: &RequestContext, grant: &Grant) -> Result<(), IdpSessionError> {
     let Some(session) = grant.session else { return Ok(()) };
     let Some((user, settings)) = provider_of(app, grant).await? else { return Ok(()) };
-    let lock = app.idp_sessions.of(session);
-    let _alone = lock.lock().await;
+    let alone = app.idp_sessions.of(session).lock_owned().await;
     // Read under the lock: another request may have asked while this one waited.
     let Some(refresh) = app.store.idp_refresh(session).await? else { return Ok(()) };
     let now = app.clock.now();
@@ -94,13 +96,31 @@ pub(crate) async fn look(app: &App, context: &RequestContext, grant: &Grant) -> 
         return within_limit(&refresh, now);
     }
     app.store.idp_refresh_tried(session, now).await?;
-    match ask(app, &settings, &refresh).await {
-        Ok(person) => changed(app, context, &user, person).await,
+    // In a task of its own: a client that hangs up must not lose the token that replaces the used one.
+    let (app, context, kept) = (Arc::clone(app), context.clone(), refresh.clone());
+    let settled = tokio::spawn(async move {
+        let _alone = alone;
+        settle(&app, &context, &user, &settings, &refresh, now).await
+    });
+    settled.await.unwrap_or_else(|_| within_limit(&kept, now))
+}
+
+/// Asks, and does what the answer says.
+async fn settle(
+    app: &App,
+    context: &RequestContext,
+    user: &User,
+    settings: &OidcIdp,
+    refresh: &IdpRefresh,
+    now: Timestamp,
+) -> Result<(), IdpSessionError> {
+    match ask(app, settings, refresh).await {
+        Ok(person) => changed(app, context, user, person).await,
         Err(Failure::Store(error)) => Err(error.into()),
-        Err(Failure::Provider(error)) if is_final(&error) => end(app, context, &user, session, &error).await,
+        Err(Failure::Provider(error)) if is_final(&error) => end(app, context, user, refresh.session, &error).await,
         Err(Failure::Provider(error)) => {
             tracing::warn!(code = error.code(), reason = error.private(), user = %user.id, idp = user.idp, "the identity provider could not be asked again");
-            within_limit(&refresh, now)
+            within_limit(refresh, now)
         }
     }
 }
@@ -181,7 +201,20 @@ fn is_final(error: &OpenIdError) -> bool {
     let passing = matches!(
         error,
         OpenIdError::Token(TokenError::ClientRefused { .. } | TokenError::Malformed { .. } | TokenError::NoIdToken)
-            | OpenIdError::IdToken(IdTokenError::Token(JwtError::UnknownKey | JwtError::Expired | JwtError::NotYetValid))
+            // What nobody can verify, the provider has not said: our copies of its documents may be old.
+            | OpenIdError::IdToken(IdTokenError::Token(
+                JwtError::UnknownKey
+                    | JwtError::AlgorithmRefused
+                    | JwtError::SignatureInvalid
+                    | JwtError::Expired
+                    | JwtError::NotYetValid
+            ))
+            | OpenIdError::Graph(GraphFault::Graph(
+                GraphError::TokenRefused { .. }
+                    | GraphError::TokenRejected
+                    | GraphError::PermissionMissing
+                    | GraphError::NextPageElsewhere
+            ))
             | OpenIdError::Userinfo(UserinfoError::Malformed { .. } | UserinfoError::Signed)
             | OpenIdError::TokenUnsendable
     );

@@ -59,7 +59,7 @@ struct Subject {
 
 /// One request that has been read and whose client is proven.
 struct Exchange<'a> {
-    app: &'a App,
+    app: &'a SharedApp,
     context: &'a RequestContext,
     config: &'a Config,
     client: &'a KnownClient,
@@ -67,7 +67,7 @@ struct Exchange<'a> {
 }
 
 async fn exchange(
-    app: &App,
+    app: &SharedApp,
     context: &RequestContext,
     headers: &HeaderMap,
     query: Option<&str>,

@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::crooked_openid::{sign_in, world_beside};
+use crate::openid_refresh::Client;
 use crate::portal::Portal;
 use crate::world::World;
 
@@ -98,7 +99,7 @@ async fn groups(world: &World) -> Vec<String> {
 /// A world whose provider leaves the groups out, for a person with this object id and tenant.
 async fn world() -> (World, crate::crooked_openid::Provider, StandIn) {
     let stand_in = StandIn::start().await;
-    let (world, provider) = world_beside("client_secret: x", &stand_in.setting()).await;
+    let (world, provider) = world_beside("client_secret: x, refresh_interval: 5m", &stand_in.setting()).await;
     // The address in the claims is of a server that would get our token if we followed it.
     let source = json!({ "src1": { "endpoint": format!("{}/evil/users/x/getMemberObjects", stand_in.address) } });
     provider.say(&json!({ "_claim_names": { "groups": "src1" }, "_claim_sources": source, "groups": null, "oid": PERSON, "tid": TENANT }));
@@ -159,6 +160,37 @@ async fn groups_that_cannot_be_learned_refuse_the_sign_in() {
         assert_eq!(sign_in(&world).await.1.code().as_deref(), Some(code), "{claims}");
     }
     assert_eq!(world.events(&["sign_in"]).len(), 0);
+}
+
+/// While clients refresh, Graph may refuse Doorward or be out of order: only what it says of the person ends their session.
+#[tokio::test]
+async fn what_graph_says_while_clients_refresh() {
+    const ENDED: &str = "invalid_grant oidc.session_ended";
+    let error = |code: &str| json!({ "error": { "code": code } });
+    let cases = [
+        (Some((401, json!({ "error": "invalid_client", "error_description": "AADSTS7000222: expired" }))), None, "ok"),
+        (Some((400, json!({ "error": "temporarily_unavailable" }))), None, "ok"),
+        (None, Some((401, json!({}))), "ok"),
+        (None, Some((403, error("Authorization_RequestDenied"))), "ok"),
+        (None, Some((429, json!({}))), "ok"),
+        (None, Some((503, json!({}))), "ok"),
+        (None, Some((200, json!({ "value": [], "@odata.nextLink": "http://127.0.0.1:9/v1.0/x" }))), "ok"),
+        (None, Some((404, error("Request_ResourceNotFound"))), ENDED),
+        (None, Some((400, error("Directory_ResultSizeLimitExceeded"))), ENDED),
+    ];
+    let (world, provider, stand_in) = world().await;
+    for (token, members, expected) in cases {
+        provider.saying.lock().unwrap().refresh_token = Some("first".to_owned());
+        provider.saying.lock().unwrap().claims.remove("nonce");
+        stand_in.say(None, None, None);
+        // As long as the last case asked to wait.
+        world.wait(60);
+        let mut client = Client::connect(&world).await;
+        provider.saying.lock().unwrap().claims.insert("nonce".to_owned(), Value::Null);
+        world.wait(3600);
+        stand_in.say(token.clone(), members.clone(), None);
+        assert_eq!(client.refresh(&world).await, expected, "{token:?} {members:?}");
+    }
 }
 
 /// Graph is left alone for as long as it asks, and then asked again.

@@ -25,14 +25,14 @@ async fn post(world: &World, path: &str, kind: &str, body: String) -> Value {
     serde_json::from_slice(&axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap()
 }
 
-struct Client {
+pub(crate) struct Client {
     id: String,
     refresh_token: String,
 }
 
 impl Client {
     /// Registers, signs alice in and redeems the code.
-    async fn connect(world: &World) -> Self {
+    pub(crate) async fn connect(world: &World) -> Self {
         let metadata = json!({ "redirect_uris": [CLIENT_CALLBACK], "token_endpoint_auth_method": "none" });
         let id = post(world, "/oauth/register", "application/json", metadata.to_string()).await["client_id"].as_str().unwrap().to_owned();
         let mut browser = world.browser();
@@ -53,7 +53,7 @@ impl Client {
     }
 
     /// `ok`, or the error and its code.
-    async fn refresh(&mut self, world: &World) -> String {
+    pub(crate) async fn refresh(&mut self, world: &World) -> String {
         let form = [("grant_type", "refresh_token"), ("client_id", self.id.as_str()), ("refresh_token", &self.refresh_token)];
         let answer = token(world, &form).await;
         if let Some(error) = answer["error"].as_str() {
@@ -103,6 +103,46 @@ async fn refreshes_at_once_use_the_token_of_the_provider_once() {
     let answers = futures_util::future::join_all((0..8).map(|_| token(&world, &form))).await;
     assert!(answers.iter().all(|answer| answer["error"].is_null()), "{answers:?}");
     assert_eq!(provider.saying.lock().unwrap().refreshes, 1);
+}
+
+/// The provider has spent the token that a client's request brought it when the client hangs up: what replaces it is kept.
+#[tokio::test]
+async fn a_client_that_hangs_up_does_not_lose_the_next_token() {
+    let (world, provider) = world().await;
+    let mut client = Client::connect(&world).await;
+    provider.say(&json!({ "nonce": null }));
+    world.wait(300);
+    let form = [("grant_type", "refresh_token"), ("client_id", client.id.as_str()), ("refresh_token", &client.refresh_token)];
+    let is_used = async {
+        while provider.saying.lock().unwrap().refreshes == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = is_used => {}
+        answer = token(&world, &form) => panic!("{answer}"),
+    }
+    assert_eq!(client.refresh(&world).await, "ok");
+    world.wait(300);
+    assert_eq!(client.refresh(&world).await, "ok");
+    assert_eq!((provider.saying.lock().unwrap().refreshes, world.events(&["idp_session_ended"]).len()), (2, 0));
+}
+
+/// A provider that signs with another algorithm than the one that its kept document names says nothing about the person.
+#[tokio::test]
+async fn a_token_that_nobody_can_verify_ends_nothing() {
+    let (world, provider) = world().await;
+    let mut client = Client::connect(&world).await;
+    provider.say(&json!({ "nonce": null }));
+    let algorithms = json!({ "id_token_signing_alg_values_supported": ["RS256"] });
+    provider.saying.lock().unwrap().discovery = algorithms.as_object().unwrap().clone();
+    world.wait(3600);
+    assert_eq!(client.refresh(&world).await, "ok");
+    provider.saying.lock().unwrap().discovery.clear();
+    world.wait(3600);
+    assert_eq!(client.refresh(&world).await, "ok");
+    assert_eq!((provider.saying.lock().unwrap().refreshes, world.events(&["idp_session_ended"]).len()), (2, 0));
 }
 
 /// What the provider answers, and what becomes of the grant.
