@@ -8,5 +8,4 @@ pub mod jwt;
 pub mod saml;
 pub mod seeds;
 pub mod setup;
-#[path = "../../crates/saml/tests/suite/signer.rs"]
 mod signer;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::setup::{CASES, FRESH, metadata_files};
+use crate::setup::{CASES, FRESH_XML, metadata_files};
 use crate::{jwt, saml};
 
 /// Writes the seeds of every target below `folder`, in a folder of the target's name.
@@ -32,11 +32,21 @@ fn tagged(tag: u8, bytes: &[u8]) -> Vec<u8> {
 
 fn responses() -> Vec<Vec<u8>> {
     let captures = (0_u8..).zip(CASES.iter()).map(|(at, case)| tagged(at, &case.xml));
-    let fresh = tagged(saml::SIGNED, &FRESH.xml);
-    let text = String::from_utf8(FRESH.xml.clone()).unwrap();
-    let assertion = text.split_once("<saml:Assertion ").unwrap().1.split_once("</samlp:Response>").unwrap().0;
-    let plaintext = format!(r#"<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" {assertion}"#).replace("{SIG:_a}", "");
-    captures.chain([fresh, tagged(saml::ENCRYPTED, plaintext.as_bytes())]).collect()
+    let plain = saml::plain_assertion();
+    // With each, whether it is accepted: a mode whose seed is not reaches nothing of what it is for.
+    let made = [
+        (true, tagged(saml::SIGNED, FRESH_XML.as_bytes())),
+        (true, tagged(saml::SIGNED, FRESH_XML.replace("{SIG:_r}", "").as_bytes())),
+        (true, tagged(saml::SIGNED, FRESH_XML.replace("{SIG:_a}", "").as_bytes())),
+        (true, tagged(saml::SIGNED, saml::encrypted_seed().as_bytes())),
+        (false, tagged(saml::ENCRYPTED, plain.as_bytes())),
+        (true, tagged(saml::ENCRYPTED, saml::signable_assertion().as_bytes())),
+        (true, tagged(saml::COVERED, plain.as_bytes())),
+    ];
+    for (number, (accepted, seed)) in made.iter().enumerate() {
+        assert_eq!(saml::response(seed), *accepted, "seed {number}");
+    }
+    captures.chain(made.map(|(_, seed)| seed)).collect()
 }
 
 fn metadata() -> Vec<Vec<u8>> {
@@ -46,7 +56,11 @@ fn metadata() -> Vec<Vec<u8>> {
         r#"<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" validUntil="2027-01-01T00:00:00Z">{}{wanted}</md:EntitiesDescriptor>"#,
         files[2]
     );
-    files.iter().map(|file| tagged(b'A', file.as_bytes())).chain([tagged(b'W', wanted.as_bytes()), tagged(b'W', several.as_bytes())]).collect()
+    files
+        .iter()
+        .map(|file| tagged(b'A', file.as_bytes()))
+        .chain([tagged(b'W', wanted.as_bytes()), tagged(b'W', several.as_bytes())])
+        .collect()
 }
 
 fn queries() -> Vec<Vec<u8>> {
@@ -64,7 +78,12 @@ fn queries() -> Vec<Vec<u8>> {
 }
 
 fn tokens() -> Vec<Vec<u8>> {
-    let key_set = format!(r#"{{"keys":[{},{{"kty":"EC","crv":"P-256","kid":"1","alg":"ES256","use":"sig","x":"{}","y":"{}"}}]}}"#, r#"{"kty":"oct","k":"AAAA"}"#, "A".repeat(43), "A".repeat(43));
+    let key_set = format!(
+        r#"{{"keys":[{},{{"kty":"EC","crv":"P-256","kid":"1","alg":"ES256","use":"sig","x":"{}","y":"{}"}}]}}"#,
+        r#"{"kty":"oct","k":"AAAA"}"#,
+        "A".repeat(43),
+        "A".repeat(43)
+    );
     let discovery = r#"{"issuer":"https://idp.example","authorization_endpoint":"https://idp.example/a","token_endpoint":"https://idp.example/t","jwks_uri":"https://idp.example/j","response_types_supported":["code"],"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["RS256"]}"#;
     vec![
         tagged(b'R', jwt::sign(jwt::HEADER.as_bytes(), jwt::CLAIMS.as_bytes()).as_bytes()),

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use saml::{EntityId, Expected, IdpMetadata, ServiceProvider, SpKey, VerifiedAssertion, verify_response};
+use saml::{EntityId, Expected, IdpMetadata, ServiceProvider, SigningCertificate, SpKey, VerifiedAssertion, verify_response};
 use serde_json::Value;
 use url::Url;
 
@@ -96,12 +96,17 @@ fn load(name: &str) -> Case {
     case
 }
 
-/// A response that is not signed yet, and what it is judged by: the signer of the test suite plays the identity provider.
+/// A response that is not signed yet; `{SIG:id}` is the place of a signature.
+pub const FRESH_XML: &str = include_str!("../../crates/saml/testdata/fresh.xml");
+
+/// That response and what it is judged by: the identity provider's key is that of [`crate::signer`].
 pub static FRESH: LazyLock<Case> = LazyLock::new(|| {
     let now = "2026-11-20T09:00:10Z".parse().unwrap();
+    let mut idp = IdpMetadata::parse(read("captures/npm-samlp/idp-metadata.xml").as_bytes(), None, now).unwrap();
+    idp.signing_keys = vec![SigningCertificate::from_der(&certificate_der("ec")).unwrap().unwrap()];
     Case {
-        xml: include_bytes!("../../crates/saml/testdata/fresh.xml").to_vec(),
-        idp: IdpMetadata::parse(read("captures/npm-samlp/idp-metadata.xml").as_bytes(), None, now).unwrap(),
+        xml: FRESH_XML.as_bytes().to_vec(),
+        idp,
         sp: ServiceProvider {
             entity_id: EntityId::parse("https://gw.test/sp").unwrap(),
             acs_url: Url::parse("https://gw.test/acs").unwrap(),
