@@ -229,6 +229,9 @@ fn refusal(code: &str) -> String {
     format!(r#"{{"error":"invalid_request","error_description":"{code}"}}"#)
 }
 
+/// The IdP's id, the form's fields, the code.
+type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], &'c str);
+
 #[tokio::test]
 async fn logout_tokens_that_sign_nobody_out() {
     let world = World::new().await;
@@ -241,7 +244,6 @@ async fn logout_tokens_that_sign_nobody_out() {
         if signature.starts_with('A') { signature.replacen('A', "B", 1) } else { format!("A{}", signature.split_at(1).1) }
     );
     let unsigned = format!("{head}.");
-    type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], &'c str);
     let cases: [Case<'_>; 7] = [
         ("openid", &[("logout_token", &forged)], "oauth.jwt_signature_invalid"),
         ("openid", &[("logout_token", &unsigned)], "oauth.jwt_malformed"),
