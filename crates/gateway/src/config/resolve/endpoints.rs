@@ -89,9 +89,10 @@ impl Resolver<'_> {
                 self.not_empty(&path::index(&path::key(at, key), number), entry);
             }
         }
-        // In SAML and in OpenID Connect they are sent as a list with spaces between, or as an XML element.
-        if file.acr.iter().any(|acr| acr.contains(|character: char| character.is_whitespace() || character == '"' || character == '\\')) {
-            self.invalid(&path::key(at, "acr"), "a class has no spaces, quotes and backslashes");
+        // It stands in a list with spaces between, in quotes, and in a header.
+        let is_class = |acr: &String| acr.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
+        if !file.acr.iter().all(is_class) {
+            self.invalid(&path::key(at, "acr"), "a class is printable ASCII without spaces, quotes and backslashes");
         }
         if file.tools.as_ref().is_some_and(Vec::is_empty) {
             self.invalid(&path::key(at, "tools"), "an empty list names no tool; leave the key out for every request");
