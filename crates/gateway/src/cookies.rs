@@ -35,19 +35,24 @@ pub enum Cookie {
 }
 
 impl Cookie {
-    fn name(self, public_url: &PublicUrl) -> String {
-        let prefix = if public_url.is_https() { "__Host-" } else { "" };
+    /// Its name.
+    pub fn name(self, public_url: &PublicUrl) -> String {
+        let prefix = prefix(public_url);
         match self {
             Self::Transaction(id) => {
                 // The last digits of a UUID of version 7 are its random ones.
                 let id = id.to_string();
                 let short = id.get(id.len().saturating_sub(12)..).unwrap_or_default();
-                format!("{prefix}doorward-request-{short}")
+                format!("{}{short}", Self::request_prefix(public_url))
             }
             Self::Session => format!("{prefix}doorward-session"),
             Self::Starts => format!("{prefix}doorward-starts"),
             Self::LastIdp => format!("{prefix}doorward-idp"),
         }
+    }
+
+    fn request_prefix(public_url: &PublicUrl) -> String {
+        format!("{}doorward-request-", prefix(public_url))
     }
 
     /// The `Set-Cookie` value that gives the browser this cookie. `value` must be cookie octets (base64url is).
@@ -61,11 +66,7 @@ impl Cookie {
     }
 
     fn header(self, public_url: &PublicUrl, value: &str, seconds: u64) -> HeaderValue {
-        let secure = if public_url.is_https() { "; Secure" } else { "" };
-        let text = format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", self.name(public_url));
-        let mut header = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
-        header.set_sensitive(true);
-        header
+        header(&self.name(public_url), public_url, value, seconds)
     }
 
     /// The bearer value that the browser sent for this cookie: exactly one, of exactly the form that we give out.
@@ -81,6 +82,33 @@ impl Cookie {
         let first = values.next()?;
         values.all(|value| value == first).then_some(first)
     }
+}
+
+fn prefix(public_url: &PublicUrl) -> &'static str {
+    if public_url.is_https() { "__Host-" } else { "" }
+}
+
+fn header(name: &str, public_url: &PublicUrl, value: &str, seconds: u64) -> HeaderValue {
+    let secure = if public_url.is_https() { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let mut header = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    header.set_sensitive(true);
+    header
+}
+
+/// The `Set-Cookie` values that take every cookie of ours from the browser, as far as it sent them, but `kept`.
+///
+/// (`Clear-Site-Data` would take those of every other site under the same registrable domain as well.)
+pub fn clear_all_but(kept: Cookie, public_url: &PublicUrl, headers: &HeaderMap) -> Vec<HeaderValue> {
+    let kept = kept.name(public_url);
+    let known = [Cookie::Session, Cookie::Starts, Cookie::LastIdp].map(|cookie| cookie.name(public_url));
+    let prefix = Cookie::request_prefix(public_url);
+    let of_request = |name: &str| name.strip_prefix(prefix.as_str()).is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let is_ours = |name: &&str| *name != kept && (known.iter().any(|known| known == name) || of_request(name));
+    let mut ours: Vec<&str> = names(headers).into_iter().filter(is_ours).collect();
+    ours.sort_unstable();
+    ours.dedup();
+    ours.into_iter().map(|name| header(name, public_url, "", 0)).collect()
 }
 
 /// The SHA-256 under which the store keeps a bearer value.

@@ -21,6 +21,7 @@ pub fn router(app: SharedApp) -> Router {
         .route("/", get(login::home))
         .route("/login", get(login::hub))
         .route("/login/start", get(login::start))
+        .route("/login/again", post(login::again))
         .route("/login/test", get(login::ask_test).post(login::begin_test))
         .route("/login/consent", post(login::consent))
         .route("/login/idp", get(login::hub).post(login::choose_idp))

@@ -50,3 +50,16 @@ fn only_one_whole_value_counts() {
         assert_eq!(token.as_ref().map(|token| token.expose().as_str()), expected.then_some(VALUE), "{lines:?}");
     }
 }
+
+#[test]
+fn only_our_own_cookies_are_taken_away() {
+    let id: AuthorizationRequestId = "arq_0190a0b0c0d07000800012345678abcd".parse().unwrap();
+    let mut headers = HeaderMap::new();
+    let sent = "__Host-doorward-session=a; __Host-doorward-session=b; __Host-doorward-starts=c; app=d; doorward-session=e; \
+                __Host-doorward-request-12345678abcd=f; __Host-doorward-request-aaaaaaaaaaaa=g; __Host-doorward-request-x y=h";
+    headers.insert(header::COOKIE, sent.parse().unwrap());
+    let cleared = clear_all_but(Cookie::Transaction(id), &https(), &headers);
+    let names: Vec<&str> = cleared.iter().map(|value| value.to_str().unwrap().split('=').next().unwrap()).collect();
+    assert_eq!(names, ["__Host-doorward-request-aaaaaaaaaaaa", "__Host-doorward-session", "__Host-doorward-starts"]);
+    assert!(cleared.iter().all(|value| value.to_str().unwrap().contains("=; Path=/; Max-Age=0;")));
+}

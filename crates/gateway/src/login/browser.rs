@@ -14,7 +14,6 @@ use crate::sign_in;
 
 use super::error::LoginError;
 use super::forms::{self, see_other, with_cookie};
-use super::loops;
 use super::return_path;
 
 /// A sign-in under way, held by the browser that began it. Only [`Transaction::load`] makes one.
@@ -129,17 +128,6 @@ impl Transaction {
             Stage::SignIn(leg) => leg.step_up.clone(),
             Stage::Consent | Stage::ChooseIdp | Stage::SignedIn { .. } | Stage::Completed | Stage::Denied { .. } => None,
         }
-    }
-
-    /// Counts a departure to `idp` for the loop breaker; gives the cookie that goes with the reply.
-    pub(super) fn count_departure(&self, app: &App, headers: &HeaderMap, idp: &str) -> Result<http::HeaderValue, LoginError> {
-        let destination = match (&self.params, &self.request.purpose) {
-            (Some(params), _) => format!("{idp} {} {} {}", params.client_id, params.upstream, params.redirect_uri.host_display()),
-            (None, Purpose::BrowserSignIn { return_path }) => format!("{idp} {return_path}"),
-            (None, Purpose::SignInTest { test, .. }) => format!("{idp} {test}"),
-            (None, Purpose::ClientAuthorization) => idp.to_owned(),
-        };
-        loops::count_start(headers, &app.config.public_url, &destination, app.clock.now())
     }
 }
 

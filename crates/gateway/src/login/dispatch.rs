@@ -19,7 +19,7 @@ use super::choose::ChoiceError;
 use super::error::LoginError;
 use super::forms::{see_other, with_cookie};
 use super::record::{self, Subject};
-use super::{access, capture, choose, consent, oidc, saml, step_up, trial};
+use super::{access, capture, choose, consent, loops, oidc, saml, step_up, trial};
 
 /// `GET /login?req=…`
 pub(super) async fn next(app: &App, context: &RequestContext, headers: &HeaderMap, id: &str) -> Result<Response, LoginError> {
@@ -109,7 +109,7 @@ async fn depart(
     idp: &IdentityProvider,
     step_up: Option<StepUpAsked>,
 ) -> Result<Departure, LoginError> {
-    let count = transaction.count_departure(app, headers, idp.id.as_str())?;
+    let count = loops::count(app, headers, transaction, idp, step_up.as_ref()).await?;
     let vehicle = match &idp.protocol {
         Protocol::Saml(settings) => saml::start(app, transaction, idp, settings, step_up).await?,
         Protocol::Oidc(settings) => oidc::start(app, transaction, idp, settings, step_up).await?,

@@ -23,6 +23,7 @@ use super::attributes::AttributeError;
 use super::choose::ChoiceError;
 use super::idp_initiated::TargetError;
 use super::logout::SignOutError;
+use super::loops::Loop;
 use super::step_up::StepUpUnmet;
 use super::trial::TrialError;
 
@@ -85,11 +86,8 @@ pub enum LoginError {
     #[error("The place to return to is not a page of this site.")]
     ReturnPathRefused,
     /// Sent to the IdP again and again.
-    #[error("The same sign-in was started three times within a minute, so it would go in circles.")]
-    LoopDetected {
-        /// What helps to find the cause: cookies' names, host.
-        evidence: String,
-    },
+    #[error(transparent)]
+    LoopDetected(#[from] Box<Loop>),
     /// No usable SAML metadata of the IdP.
     #[error("The metadata of “{idp}” could not be loaded, so its answers cannot be checked.")]
     MetadataUnavailable {
@@ -208,7 +206,7 @@ impl LoginError {
             Self::IdpMismatch { .. } => "login.idp_mismatch",
             Self::UpstreamUnknown(_) => "login.upstream_unknown",
             Self::ReturnPathRefused => "login.return_path_refused",
-            Self::LoopDetected { .. } => "login.loop_detected",
+            Self::LoopDetected(_) => "login.loop_detected",
             Self::MetadataUnavailable { .. } => "login.idp_metadata_unavailable",
             Self::NoSsoEndpoint(_) => "login.idp_without_sso_endpoint",
             Self::SamlMetadataAmbiguous(_) => "login.saml_metadata_ambiguous",
@@ -256,6 +254,9 @@ impl LoginError {
         if let Self::MetadataUnavailable { cause, detail, .. } = self {
             return format!("{self} {detail} [{cause}]");
         }
+        if let Self::LoopDetected(found) = self {
+            return found.private();
+        }
         if let Self::OpenId(error) = self {
             return error.private();
         }
@@ -302,7 +303,7 @@ impl LoginError {
             }
             Self::IdpNotAllowed { .. } => (StatusCode::FORBIDDEN, "This account cannot be used here", Mender::Administrator),
             Self::IdpMismatch { .. } | Self::AssertionReplayed => (StatusCode::FORBIDDEN, "The answer was refused", Mender::Start),
-            Self::LoopDetected { .. } => (StatusCode::TOO_MANY_REQUESTS, "The sign-in goes in circles", Mender::Cookies),
+            Self::LoopDetected(_) => (StatusCode::TOO_MANY_REQUESTS, "The sign-in goes in circles", Mender::Cookies),
             Self::MetadataUnavailable { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "The identity provider does not answer", Mender::Administrator)
             }
@@ -349,7 +350,6 @@ impl LoginError {
     #[expect(clippy::wildcard_enum_match_arm, reason = "a variant without a value to show is the rule, not a case to decide")]
     fn exact_value(&self) -> Option<String> {
         match self {
-            Self::LoopDetected { evidence } => Some(evidence.clone()),
             Self::MetadataUnavailable { cause, .. } => Some((*cause).to_owned()),
             Self::StepUp(error) => Some(error.evidence()),
             Self::IdpMismatch { received, .. } => Some(received.clone()),
@@ -365,6 +365,9 @@ impl LoginError {
 
     /// The page of this failure.
     pub(super) fn page(&self, request_id: &str) -> Response {
+        if let Self::LoopDetected(found) = self {
+            return found.page(self.code(), request_id);
+        }
         let (status, title, mender) = self.presentation();
         pages::error_page(ErrorPage {
             status,

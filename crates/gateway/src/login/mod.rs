@@ -132,6 +132,20 @@ pub async fn choose_idp(
     recorded(&app, &context, None, outcome).await
 }
 
+/// `POST /login/again`: out of a loop.
+pub async fn again(
+    Shared(app): Shared<SharedApp>,
+    Extension(context): Extension<RequestContext>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let outcome = match whole(body) {
+        Ok(body) => loops::again(&app, &headers, &body).await,
+        Err(error) => Err(error),
+    };
+    page(&context, outcome)
+}
+
 /// `GET /login/test?token=…`: the link of a test.
 pub async fn ask_test(
     Shared(app): Shared<SharedApp>,

@@ -1,4 +1,4 @@
-//! Pages that explain: why somebody who is signed in has no access.
+//! Pages that explain: why somebody who is signed in has no access, why a sign-in goes in circles, what a test found.
 
 use askama::Template;
 use axum::response::Response;
@@ -50,6 +50,47 @@ pub fn no_access(page: &NoAccessPage<'_>) -> Response {
         back: page.back.to_owned(),
     };
     reply(StatusCode::FORBIDDEN, template.render(), &Policy::plain())
+}
+
+/// A sign-in goes in circles.
+#[derive(Clone, Debug)]
+pub struct LoopPage<'a> {
+    /// What probably is the cause, a sentence or two each.
+    pub causes: &'a [String],
+    /// What was seen: name and value.
+    pub evidence: &'a [(&'static str, String)],
+    /// The stable code.
+    pub code: &'a str,
+    /// The request id of this request.
+    pub request_id: &'a str,
+    /// The id of the stored authorization request.
+    pub request: &'a str,
+    /// Proof that the wish to begin again comes from this page in this browser.
+    pub csrf: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "loop.html")]
+struct LoopTemplate<'a> {
+    causes: Vec<String>,
+    evidence: Vec<(&'static str, String)>,
+    code: &'a str,
+    request_id: String,
+    request: &'a str,
+    csrf: &'a str,
+}
+
+/// The page that breaks a loop.
+pub fn loop_detected(page: &LoopPage<'_>) -> Response {
+    let template = LoopTemplate {
+        causes: page.causes.iter().map(|cause| shown(cause, 800)).collect(),
+        evidence: page.evidence.iter().map(|(name, value)| (*name, shown(value, 600))).collect(),
+        code: page.code,
+        request_id: shown(page.request_id, 80),
+        request: page.request,
+        csrf: page.csrf,
+    };
+    reply(StatusCode::TOO_MANY_REQUESTS, template.render(), &Policy::plain())
 }
 
 #[derive(Template)]

@@ -19,7 +19,7 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 
-pub use explain::{NoAccessPage, ReportSection, ask_test, no_access, test_report};
+pub use explain::{LoopPage, NoAccessPage, ReportSection, ask_test, loop_detected, no_access, test_report};
 pub use headers::form_action_source;
 pub use text::shown;
 

@@ -298,7 +298,7 @@ async fn a_loop_is_broken() {
         let choice = browser.open("/login/start").await;
         let page = browser.submit(&choice, &choice.only_form(), Some("openid")).await;
         assert_eq!(page.code().as_deref(), expected, "{}", page.text());
-        assert!(expected.is_none() || page.html.contains("public_url: https://mcp.example.com"), "{}", page.text());
+        assert!(expected.is_none() || page.html.contains("https://mcp.example.com"), "{}", page.text());
     }
     world.wait(60);
     let choice = browser.open("/login/start").await;
