@@ -13,6 +13,7 @@ use x509_parser::public_key::PublicKey;
 use crate::encoding::decode_base64;
 use crate::error::{KeyError, MetadataError};
 use crate::names;
+use crate::xml::printable;
 
 /// A certificate whose key may sign for an identity provider. Only the key counts: metadata pins it, so names and chains of
 /// the certificate are not looked at (SAML V2.0 Metadata Interoperability Profile, section 2.6.1), and its dates only to warn,
@@ -21,10 +22,14 @@ use crate::names;
 pub struct SigningCertificate {
     der: Vec<u8>,
     public_key: Vec<u8>,
+    subject: String,
     not_before: Option<Timestamp>,
     not_after: Option<Timestamp>,
     key: VerificationKey,
 }
+
+/// A longer subject is cut: it is for people to read, and nothing is decided by it.
+const LONGEST_SUBJECT: usize = 200;
 
 #[derive(Clone)]
 enum VerificationKey {
@@ -52,7 +57,8 @@ impl SigningCertificate {
         };
         let instant = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
         let (not_before, not_after) = (instant(certificate.validity().not_before), instant(certificate.validity().not_after));
-        Ok(key.map(|key| SigningCertificate { der: der.to_vec(), public_key: bytes.to_vec(), not_before, not_after, key }))
+        let subject = printable(&certificate.subject().to_string(), LONGEST_SUBJECT);
+        Ok(key.map(|key| SigningCertificate { der: der.to_vec(), public_key: bytes.to_vec(), subject, not_before, not_after, key }))
     }
 
     /// The certificate in DER.
@@ -63,6 +69,12 @@ impl SigningCertificate {
     /// The SHA-256 fingerprint in lower-case hex, as administrators compare it.
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.der)
+    }
+
+    /// Subject and fingerprint, for people who look for it among others.
+    pub fn describe(&self) -> String {
+        let subject = if self.subject.is_empty() { "without a subject" } else { &self.subject };
+        format!("{subject}, SHA-256 {}", self.fingerprint())
     }
 
     /// The certificates of a PEM file; what is in it beside certificates is passed over.

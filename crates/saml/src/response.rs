@@ -120,12 +120,15 @@ pub(crate) fn verify_xml(
     let keys = &expected.idp.signing_keys;
     let mut signers = Signers::default();
     let response = shape.signature.map(|signature| signers.verify(shape.response, signature, keys, "Response")).transpose();
-    let response = log.gate("response_signature", response, |signed| describe_signature(signed.as_ref()))?;
+    let response = log.gate("response_signature", response, |signed| match signed {
+        Some(_) => format!("the Response is signed, and verified with {}", signers.last()),
+        None => "the Response is not signed".to_owned(),
+    })?;
     match shape.payload {
         Payload::None => log.gate("assertion_signature", Err(ResponseError::AssertionMissing), |_| String::new()),
         Payload::Plain(assertion) => {
             let verified = verify_assertion(assertion, response.and_then(|signed| signed.child(assertion)), keys, &mut signers);
-            let assertion = log.gate("assertion_signature", verified, describe_cover)?;
+            let assertion = log.gate("assertion_signature", verified, |cover| describe_cover(cover, &signers))?;
             let outdated = signers.check_dates(expected, log)?;
             let verified = profile::check(&shape, response.is_some(), assertion.signed(), expected, solicitation, log)?;
             Ok(VerifiedAssertion { outdated_certificate: outdated, ..verified })
@@ -137,7 +140,7 @@ pub(crate) fn verify_xml(
             let inner = log.gate("decrypted_xml", parsed, |_| "well-formed XML within the limits".to_owned())?;
             let assertion = inner.root()?;
             let verified = verify_assertion(assertion, response.map(|signed| signed.plaintext(assertion)), keys, &mut signers);
-            let assertion = log.gate("assertion_signature", verified, describe_cover)?;
+            let assertion = log.gate("assertion_signature", verified, |cover| describe_cover(cover, &signers))?;
             let outdated = signers.check_dates(expected, log)?;
             let verified = profile::check(&shape, true, assertion.signed(), expected, solicitation, log)?;
             Ok(VerifiedAssertion { outdated_certificate: outdated, ..verified })
@@ -362,6 +365,11 @@ impl<'k> Signers<'k> {
         Ok(signed)
     }
 
+    /// The certificate whose key made the signature that was looked at last.
+    fn last(&self) -> String {
+        self.0.last().map_or_else(String::new, |certificate| format!("the key of the certificate {}", certificate.describe()))
+    }
+
     /// A certificate past its dates is refused or told of. A renewed one for the same key beside it in the metadata will do.
     fn check_dates(self, expected: &Expected<'_>, log: &mut Log) -> Result<Option<SigningCertificate>, ResponseError> {
         let renewed =
@@ -411,14 +419,9 @@ fn parse_plaintext<'p>(plaintext: &'p Plaintext, limits: &Limits) -> Result<Dom<
     Ok(dom)
 }
 
-fn describe_signature(signed: Option<&Signed<'_>>) -> String {
-    if signed.is_some() { "the Response is signed and the signature verifies" } else { "the Response is not signed" }.to_owned()
-}
-
-fn describe_cover(cover: &Cover<'_>) -> String {
+fn describe_cover(cover: &Cover<'_>, signers: &Signers<'_>) -> String {
     match cover {
-        Cover::Own(_) => "the Assertion is signed and the signature verifies",
-        Cover::Response(_) => "the Assertion is not signed itself; the signature of the Response covers it",
+        Cover::Own(_) => format!("the Assertion is signed, and verified with {}", signers.last()),
+        Cover::Response(_) => "the Assertion is not signed itself; the signature of the Response covers it".to_owned(),
     }
-    .to_owned()
 }

@@ -93,7 +93,14 @@ pub(super) async fn refuse(
     let response = pages::no_access(&NoAccessPage { code: error.code(), ..page });
     let subject = Subject { transaction: Some(transaction), user: Some(&user), idp: Some(&user.idp) };
     record::refusal(app, context, Kind::SignInRefused, &subject, &error).await;
-    capture::keep(app, context, headers, &Failed { transaction: Some(transaction), idp, posted: None, user: Some(&user) }, &error).await;
+    capture::keep(
+        app,
+        context,
+        headers,
+        &Failed { transaction: Some(transaction), idp, posted: None, user: Some(&user), sent: Vec::new() },
+        &error,
+    )
+    .await;
     let _: Advanced = transaction.advance(app, &Stage::Denied { code: error.code().to_owned() }).await?;
     Ok(Some(response))
 }

@@ -15,8 +15,9 @@ use crate::pages;
 use crate::request_id::RequestContext;
 
 use super::browser::Transaction;
+use super::diagnosis::Sent;
 use super::error::LoginError;
-use super::report::Report;
+use super::report::{Evidence, Report};
 use super::saml::Posted;
 use super::trial;
 
@@ -30,21 +31,18 @@ pub(super) struct Failed<'f> {
     pub(super) posted: Option<&'f Posted<'f>>,
     /// The person, where they are known.
     pub(super) user: Option<&'f User>,
+    /// The claims of an ID token, verified or not.
+    pub(super) sent: Vec<Sent>,
 }
 
 impl Failed<'_> {
     async fn report(&self, app: &App, context: &RequestContext, headers: &HeaderMap, error: &LoginError) -> Report {
         let mut report = Report::new(app, context, headers, self.idp);
         if let Some(posted) = self.posted {
-            report
-                .examine(
-                    app,
-                    self.idp,
-                    posted,
-                    self.transaction.and_then(|transaction| super::saml::request_id_of(&transaction.request.stage)),
-                )
-                .await;
+            let request_id = self.transaction.and_then(|transaction| super::saml::request_id_of(&transaction.request.stage));
+            report.evidence(Evidence::of(app, self.idp, posted, request_id).await.as_ref());
         }
+        report.sent.clone_from(&self.sent);
         if let Some(user) = self.user {
             report.groups.clone_from(&user.groups);
         }
@@ -126,6 +124,9 @@ async fn try_keep(
     Ok(())
 }
 
+/// Claims that say what a token is good for, not whose it is.
+const OF_THE_TOKEN: [&str; 11] = ["iss", "aud", "azp", "exp", "iat", "nbf", "auth_time", "acr", "amr", "tid", "email_verified"];
+
 fn plain(name: &str) -> String {
     name.trim().to_lowercase()
 }
@@ -134,7 +135,7 @@ fn plain(name: &str) -> String {
 fn mask(report: &mut Report, names: &[String]) {
     let groups = report.place.name.clone();
     let mut secrets: Vec<String> = names.to_vec();
-    for sent in report.sent.iter_mut().filter(|sent| sent.name != groups) {
+    for sent in report.sent.iter_mut().filter(|sent| sent.name != groups && !OF_THE_TOKEN.contains(&sent.name.as_str())) {
         secrets.append(&mut sent.values.clone());
         sent.values.iter_mut().for_each(|value| *value = masked(value));
     }

@@ -81,7 +81,7 @@ async fn next_of_test(
             match leave(app, headers, transaction, idp).await {
                 Ok(departure) => Ok(departure.into_redirect()),
                 Err(error) => {
-                    let failed = Failed { transaction: Some(transaction), idp, posted: None, user: None };
+                    let failed = Failed { transaction: Some(transaction), idp, posted: None, user: None, sent: Vec::new() };
                     capture::failed(app, context, headers, &failed, error).await
                 }
             }

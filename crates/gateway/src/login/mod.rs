@@ -332,7 +332,7 @@ async fn acs(app: &App, context: &RequestContext, headers: &HeaderMap, idp: &str
         }
         Err(error) => (None, Err(error)),
     };
-    let failed = Failed { transaction: transaction.as_ref(), idp: &idp, posted: Some(&posted), user: None };
+    let failed = Failed { transaction: transaction.as_ref(), idp: &idp, posted: Some(&posted), user: None, sent: Vec::new() };
     match outcome {
         Ok(response) => Ok(response),
         Err(error) => capture::failed(app, context, headers, &failed, error).await,
@@ -347,10 +347,11 @@ async fn callback(app: &App, context: &RequestContext, headers: &HeaderMap, idp:
     let idp = find_idp(app, idp)?;
     let callback = Callback::parse(query)?;
     let transaction = Transaction::load(app, headers, oidc::request_of(&callback)?).await?;
-    match oidc::finish(app, context, headers, &transaction, &idp, &callback).await {
+    let mut sent = Vec::new();
+    match oidc::finish(app, context, headers, &transaction, &idp, &callback, &mut sent).await {
         Ok(response) => Ok(response),
         Err(error) => {
-            let failed = Failed { transaction: Some(&transaction), idp: &idp, posted: None, user: None };
+            let failed = Failed { transaction: Some(&transaction), idp: &idp, posted: None, user: None, sent };
             capture::failed(app, context, headers, &failed, error).await
         }
     }

@@ -11,6 +11,7 @@ use oauth::Secret;
 use oauth::client::authorize::{AuthenticationRequest, Callback, authorization_url};
 use oauth::client::id_token::{Expected, Nonce};
 use oauth::client::token::Exchange;
+use oauth::jwt::unverified_claims;
 use oauth::pkce::{self, CodeChallenge};
 use serde_json::Value;
 use store::{IdpSession, IdpTokens, SignInProtocol, SignInState, Stage, StepUpAsked};
@@ -69,7 +70,8 @@ pub(super) async fn start(
     }
 }
 
-/// `GET /login/oidc/{idp}/callback?…`: gives the reply, with the new session's cookie.
+/// `GET /login/oidc/{idp}/callback?…`: gives the reply, with the new session's cookie. `received` is filled with the claims of
+/// the ID token as soon as there is one, verified or not: for the report of a failure, and nothing else.
 pub(super) async fn finish(
     app: &App,
     context: &RequestContext,
@@ -77,6 +79,7 @@ pub(super) async fn finish(
     transaction: &Transaction,
     idp: &IdentityProvider,
     callback: &Callback,
+    received: &mut Vec<Sent>,
 ) -> Result<Response, LoginError> {
     let Protocol::Oidc(settings) = &idp.protocol else { return Err(LoginError::IdpUnknown(idp.id.to_string())) };
     let leg = match &transaction.request.stage {
@@ -93,6 +96,7 @@ pub(super) async fn finish(
     let exchange = Exchange::Code { code, redirect_uri: &callback_url(app, idp), pkce_verifier: pkce_verifier.expose() };
     let tokens = openid::exchange(app, settings, &metadata, exchange).await?;
     let id_token = tokens.required_id_token().map_err(OpenIdError::from)?;
+    received.extend(unverified_claims(id_token.expose()).into_iter().flatten().map(sent));
     let now = app.clock.now();
     let max_age = if wants_fresh(transaction, settings, leg.step_up.as_ref()) {
         Some(seconds_since(transaction.request.created_at, now))
@@ -140,6 +144,7 @@ pub(super) async fn finish(
         },
         idp_tokens,
         ends_at: None,
+        evidence: None,
         sent: person.claims.into_iter().map(sent).collect(),
     };
     let cookie = provision::sign_in(app, context, headers, Some(transaction), identity).await?;

@@ -18,6 +18,7 @@ use super::consent;
 use super::diagnosis::Sent;
 use super::error::LoginError;
 use super::record::{self, Subject};
+use super::report::Evidence;
 use super::trial;
 
 /// What both protocols give: a person whom an IdP has just vouched for, every claim of it verified.
@@ -46,6 +47,8 @@ pub(super) struct VerifiedIdentity {
     pub(super) idp_session: IdpSession,
     /// Everything that the IdP sent, for diagnosis.
     pub(super) sent: Vec<Sent>,
+    /// SAML, in a test of a sign-in: every check of the response.
+    pub(super) evidence: Option<Evidence>,
     /// What to ask the IdP again with, where it gave something.
     pub(super) idp_tokens: Option<IdpTokens>,
     /// When the IdP wants the session to end (SAML core section 2.7.2).

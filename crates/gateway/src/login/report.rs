@@ -51,7 +51,7 @@ pub(super) struct Report {
     pub(super) sent: Vec<Sent>,
     /// SAML: every check of the response, in order.
     pub(super) checks: Vec<Check>,
-    /// SAML: SHA-256 fingerprints of the certificates that count, from the metadata.
+    /// SAML: subjects and SHA-256 fingerprints of the certificates that count, from the metadata.
     pub(super) trusted_certificates: Vec<String>,
     /// What an administrator may want to change, although nothing failed.
     pub(super) warnings: Vec<String>,
@@ -104,6 +104,32 @@ pub(super) struct Check {
     pub(super) detail: String,
     /// The code of the fault.
     pub(super) code: Option<String>,
+}
+
+/// What the SAML response itself shows.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    /// Every check, in order.
+    pub(super) checks: Vec<Check>,
+    /// The certificates that count, from the metadata.
+    pub(super) trusted_certificates: Vec<String>,
+}
+
+impl Evidence {
+    /// Every check of a response, with the metadata that is in force.
+    pub(super) async fn of(app: &App, idp: &IdentityProvider, posted: &Posted<'_>, request_id: Option<&str>) -> Option<Self> {
+        let Protocol::Saml(settings) = &idp.protocol else { return None };
+        let metadata = idp_metadata::of(app, &idp.id, settings).await.ok()?;
+        let trusted_certificates = metadata.signing_keys.iter().map(::saml::SigningCertificate::describe).collect();
+        let checks = saml::inspect(app, idp, &metadata, posted, request_id).map(|found| found.checks).unwrap_or_default();
+        let check = |check: ::saml::Check| Check {
+            name: check.name.to_owned(),
+            passed: check.passed,
+            detail: check.detail,
+            code: check.code.map(str::to_owned),
+        };
+        Some(Self { checks: checks.into_iter().map(check).collect(), trusted_certificates })
+    }
 }
 
 impl Report {
@@ -167,6 +193,7 @@ impl Report {
         self.warn(identity);
         self.groups.clone_from(&identity.groups);
         self.sent.clone_from(&identity.sent);
+        self.evidence(identity.evidence.as_ref());
     }
 
     fn warn(&mut self, identity: &VerifiedIdentity) {
@@ -196,22 +223,11 @@ impl Report {
         self.reason = Some(error.private());
     }
 
-    /// Every check of a SAML response, with the metadata that is in force.
-    pub(super) async fn examine(&mut self, app: &App, idp: &IdentityProvider, posted: &Posted<'_>, request_id: Option<&str>) {
-        let Protocol::Saml(settings) = &idp.protocol else { return };
-        let Ok(metadata) = idp_metadata::of(app, &idp.id, settings).await else { return };
-        self.trusted_certificates = metadata.signing_keys.iter().map(::saml::SigningCertificate::fingerprint).collect();
-        let Some(inspection) = saml::inspect(app, idp, &metadata, posted, request_id) else { return };
-        self.checks = inspection
-            .checks
-            .into_iter()
-            .map(|check| Check {
-                name: check.name.to_owned(),
-                passed: check.passed,
-                detail: check.detail,
-                code: check.code.map(str::to_owned),
-            })
-            .collect();
+    /// What the SAML response itself shows.
+    pub(super) fn evidence(&mut self, evidence: Option<&Evidence>) {
+        let Some(evidence) = evidence else { return };
+        self.checks.clone_from(&evidence.checks);
+        self.trusted_certificates.clone_from(&evidence.trusted_certificates);
     }
 
     /// As the store keeps it, with its words, which the command line prints.

@@ -29,7 +29,8 @@ use super::dispatch::Vehicle;
 use super::error::LoginError;
 use super::forms::{Form, with_cookie};
 use super::provision::{self, VerifiedIdentity};
-use super::{idp_initiated, idp_metadata, saml_groups, step_up};
+use super::report::Evidence;
+use super::{idp_initiated, idp_metadata, saml_groups, step_up, trial};
 
 const SKEW: Duration = Duration::from_mins(1);
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
@@ -154,7 +155,10 @@ pub(super) async fn finish(
     let asked = transaction.and_then(Transaction::step_up_asked);
     require_context(&step_up::classes(&settings.authn_context, asked.as_ref()), &assertion)?;
     require_name_id_format(settings, &assertion)?;
-    let identity = identify(app, &idp.id, settings, &metadata, &assertion).await?;
+    let mut identity = identify(app, &idp.id, settings, &metadata, &assertion).await?;
+    if transaction.is_some_and(|transaction| trial::of(transaction).is_some()) {
+        identity.evidence = Evidence::of(app, idp, posted, request_id).await;
+    }
     let cookie = provision::sign_in(app, context, headers, transaction, identity).await?;
     Ok(cookie.into_iter().fold(pages::continue_to(&next), with_cookie))
 }
@@ -291,6 +295,7 @@ async fn identify(
         idp_tokens: None,
         ends_at: assertion.session_not_on_or_after,
         sent: sent(assertion),
+        evidence: None,
         subject,
     })
 }

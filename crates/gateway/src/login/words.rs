@@ -77,7 +77,7 @@ fn checks(report: &Report) -> Section {
             line(&format!("{} {}", if check.passed { "✓" } else { "✗" }, check.name), format!("{}{code}", check.detail))
         })
         .collect();
-    lines.extend(report.trusted_certificates.iter().map(|print| line("trusted certificate", format!("sha256:{print}"))));
+    lines.extend(report.trusted_certificates.iter().map(|print| line("trusted certificate", print.as_str())));
     Section { title: title("SAML response"), lines }
 }
 
@@ -86,5 +86,7 @@ fn sent(report: &Report) -> Section {
         let name = sent.friendly_name.as_ref().map_or_else(|| sent.name.clone(), |friendly| format!("{} ({friendly})", sent.name));
         (name, sent.values.join(", "))
     });
-    Section { title: title("Received"), lines: lines.collect() }
+    // Nobody is named: the document that says this was refused.
+    let heading = if report.person.is_some() { "Received" } else { "Received, not verified" };
+    Section { title: title(heading), lines: lines.collect() }
 }

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{NewCapture, SignInTestId};
 
 use crate::browser::{Browser, Page};
@@ -46,6 +46,9 @@ async fn a_test_shows_what_came_and_signs_nobody_in() {
         assert!(world.events(&["sign_in", "user_created"]).is_empty());
         let events = world.events(&["sign_in_tested"]);
         assert_eq!((events.len(), &events[0]["detail"]["idp"], &events[0]["roles"][0]), (1, &idp.into(), &"all".into()));
+        for text in ["✓ assertion_signature", "✓ audience", "verified with the key of the certificate", ", SHA-256 "] {
+            assert_eq!(page.html.contains(text), idp == "corporate", "{idp} {text}: {}", page.text());
+        }
         let report = report(&world, test).await;
         assert_eq!((&report["code"], &report["groups"][0]), (&Value::Null, &"engineering".into()));
         // The report stays for whoever has the cookie, and the link is used up.
@@ -79,6 +82,34 @@ async fn a_test_of_a_sign_in_that_fails_shows_why() {
         assert_eq!(report(&world, test).await["code"], code);
         assert_eq!(world.events(&["sign_in_tested"])[0]["code"], code);
         assert!(world.events(&["sign_in_refused"]).is_empty(), "it was no sign-in");
+    }
+}
+
+/// What the ID token claims is shown where it is refused, and nobody takes it for verified.
+#[tokio::test]
+async fn a_test_of_a_refused_id_token_shows_its_claims() {
+    // (claims, code, what the report shows)
+    let cases = [
+        (json!({ "groups": "Sales, EMEA" }), "oidc.groups_string_for_list", ("groups", "Sales, EMEA")),
+        (json!({ "groups": { "a": 1 } }), "oidc.groups_unknown_shape", ("groups", "{\"a\":1}")),
+        (json!({ "aud": "other-client" }), "oauth.jwt_audience_mismatch", ("aud", "other-client")),
+        (json!({ "nonce": "of another sign-in" }), "oidc.nonce_mismatch", ("email", "alice@example.com")),
+    ];
+    for (claims, code, (name, value)) in cases {
+        let (world, provider) = crate::crooked_openid::world_with("client_secret: x").await;
+        provider.say(&claims);
+        let test = link(&world, "crooked").await;
+        let mut browser = world.browser();
+        let page = open(&mut browser).await;
+        let page = browser.open_from(page.url.as_str(), &page.refresh().unwrap()).await;
+        let (mut browser, page) = crate::crooked_openid::finish((browser, page)).await;
+        let page = browser.open_from(page.url.as_str(), &page.refresh().unwrap()).await;
+        assert!(page.html.contains(code) && page.html.contains("Received, not verified"), "{}", page.text());
+        let report = report(&world, test).await;
+        let sent = report["sent"].as_array().unwrap().iter().find(|sent| sent["name"] == name).unwrap();
+        assert_eq!((&report["code"], &sent["values"][0]), (&code.into(), &value.into()));
+        assert!(report["person"].is_null());
+        assert!(world.app.store.list_users(None, 10).await.unwrap().is_empty(), "nobody was created");
     }
 }
 

@@ -323,6 +323,11 @@ fn a_signature_whose_certificate_is_past_its_dates() {
         let check = inspection.checks.into_iter().find(|check| check.name == "certificate").unwrap();
         (verified.map(|assertion| assertion.outdated_certificate).map_err(|error| error.code()), check.passed, check.detail)
     };
+    // Which key it was, as administrators look for it: subject and fingerprint.
+    let expected = saml::Expected::new(&idp, &sp, &acs, Some("_request"), setup.now);
+    let seen = saml::inspect(setup.xml.as_bytes(), &expected).checks.into_iter().find(|check| check.name == "assertion_signature").unwrap();
+    assert!(seen.detail.ends_with(&format!("verified with the key of the certificate {}", idp.signing_keys[0].describe())), "{seen:?}");
+    assert!(idp.signing_keys[0].describe().starts_with("CN="), "{}", idp.signing_keys[0].describe());
     assert_eq!(judge(true, setup.now), (Ok(None), true, "within its dates".to_owned()));
     // Past its dates the assertion is expired as well: the order of the checks tells the two apart.
     let (verdict, passed, detail) = judge(true, late);
