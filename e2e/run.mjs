@@ -12,11 +12,12 @@ import { headersSuite } from './checks/headers.mjs';
 import { idpSuite } from './checks/idp.mjs';
 import { refusalsSuite } from './checks/refusals.mjs';
 import { signaturesSuite } from './checks/signatures.mjs';
+import { stepUpSuite } from './checks/step_up.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
 const SIDE_BY_SIDE = 2;
 const suites = {
-  counterparts, idp: idpSuite, clients: clientsSuite, headers: headersSuite, refusals: refusalsSuite, changes: changesSuite, signatures: signaturesSuite, conformance: conformanceSuite,
+  counterparts, idp: idpSuite, clients: clientsSuite, headers: headersSuite, refusals: refusalsSuite, changes: changesSuite, 'step-up': stepUpSuite, signatures: signaturesSuite, conformance: conformanceSuite,
   disk: diskSuite, browser: browserSuite,
 };
 

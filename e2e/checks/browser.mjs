@@ -1,12 +1,11 @@
 // A person with a real browser on `doorward dev`: consent, sign-in by SAML and by OpenID, the error pages. Screenshots in the suite's work folder.
 import { createServer } from 'node:http';
-import { mkdirSync, readFileSync } from 'node:fs';
 import { startChromium } from '../lib/chromium.mjs';
-import { binary } from '../lib/doorward.mjs';
+import { startDev } from '../lib/doorward.mjs';
 import { beginAuthorization, redeem } from '../lib/oauth.mjs';
 
 export async function browserSuite({ programs, work, check }) {
-  const url = await startDev(programs, work);
+  const { crm: url } = await startDev(programs, work);
   const client = await startClient();
   const { browser, page, complaints } = await startChromium();
   const shot = (name) => page.screenshot({ path: `${work}/${name}.png`, fullPage: true });
@@ -62,12 +61,6 @@ export async function browserSuite({ programs, work, check }) {
 }
 
 /** Starts `doorward dev` on free ports; gives the first MCP address that it prints. */
-async function startDev(programs, work) {
-  mkdirSync(work, { recursive: true });
-  const program = programs.start('doorward-dev', binary, ['dev', '--port', '0'], { cwd: work, env: { NO_COLOR: '1' } });
-  return programs.ready(program, async () => /http:\/\/[^\s"'`]+\/mcp\b/.exec(readFileSync(program.path, 'utf8'))?.[0], 60_000);
-}
-
 /** The listener of a client: answers every callback with one line. */
 async function startClient() {
   const server = createServer((_request, response) => response.end('You can close this window.'));

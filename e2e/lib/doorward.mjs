@@ -1,6 +1,6 @@
 // A whole installation on loopback: two identity providers, the MCP servers, and Doorward in front of them.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { startOpenIdProvider, startSimpleSamlPhp } from './idps.mjs';
 import { answers, freePort, run } from './process.mjs';
@@ -113,6 +113,13 @@ async function startEverything(programs) {
   const url = `http://127.0.0.1:${port}/mcp`;
   await programs.ready(program, () => answers(url, 1));
   return url;
+}
+
+/** `doorward dev`, with its own identity providers and servers; gives the addresses of the servers, by name. */
+export async function startDev(programs, work) {
+  const program = programs.start('doorward-dev', binary, ['dev', '--port', '0', '--json'], { cwd: work, env: { NO_COLOR: '1' } });
+  const told = await programs.ready(program, async () => /^\{"public_url".*\}$/m.exec(readFileSync(program.path, 'utf8'))?.[0], 60_000);
+  return Object.fromEntries(Object.entries(JSON.parse(told).upstreams).map(([name, { url }]) => [name, url]));
 }
 
 /** The audit trail, as `doorward audit query --json` gives it. */
