@@ -90,7 +90,7 @@ pub const LOGOUT_CLAIMS: &str = r#"{"iss":"https://idp.example","sub":"s1","aud"
 
 fn logout_verdict(token: &str) -> Option<LogoutToken> {
     let expected = logout_token::Expected {
-        issuer: &ISSUER,
+        issuers: &*ISSUERS,
         client_id: "doorward",
         algorithms: &Alg::ALL,
         now: Timestamp::from_second(1_800_000_000).unwrap(),

@@ -12,7 +12,7 @@ use crate::config::OidcIdp;
 pub(crate) async fn check_logout_token(app: &App, settings: &OidcIdp, token: &str) -> Result<LogoutToken, OpenIdError> {
     let metadata = documents::metadata(app, settings).await?;
     let expected = Expected {
-        issuer: &settings.issuer,
+        issuers: &metadata.token_issuers,
         client_id: &settings.client_id,
         algorithms: &metadata.id_token_algorithms,
         now: app.clock.now(),

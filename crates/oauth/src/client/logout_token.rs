@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::jwks::JwkSet;
 use crate::jwt::{self, Accept, Alg, Audiences, JwtError, Verified};
 
-use super::discovery::IssuerUrl;
+use super::issuer::TokenIssuer;
 
 /// The one event that makes a token a logout token (section 2.4).
 pub const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -22,8 +22,8 @@ pub const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// What the token must answer to.
 #[derive(Debug, Clone)]
 pub struct Expected<'a> {
-    /// The configured issuer.
-    pub issuer: &'a IssuerUrl,
+    /// Whose it may be ([`super::discovery::ProviderMetadata::token_issuers`]).
+    pub issuers: &'a [TokenIssuer],
     /// Our identifier at the IdP.
     pub client_id: &'a str,
     /// The IdP's algorithms, as for ID tokens (section 2.6, 2).
@@ -109,13 +109,25 @@ pub fn check(token: &str, expected: &Expected<'_>, keys: &JwkSet) -> Result<Logo
     })
 }
 
+/// Of one of the issuers that it may be of. Where these are tenants, each of them names its own; `tid` is no claim of a logout token.
+fn verify(token: &str, expected: &Expected<'_>, keys: &JwkSet) -> Result<Verified, JwtError> {
+    let mut refused = JwtError::IssuerMismatch(String::new());
+    for TokenIssuer { issuer, .. } in expected.issuers {
+        match verify_of(issuer.as_str(), token, expected, keys) {
+            Err(mismatch @ JwtError::IssuerMismatch(_)) => refused = mismatch,
+            outcome => return outcome,
+        }
+    }
+    Err(refused)
+}
+
 /// Section 2.4: the type `logout+jwt` is recommended, and many providers write `JWT` or nothing. Every other type is another
 /// kind of token. The type is read before anything costs time, so asking twice is free.
-fn verify(token: &str, expected: &Expected<'_>, keys: &JwkSet) -> Result<Verified, JwtError> {
+fn verify_of(issuer: &str, token: &str, expected: &Expected<'_>, keys: &JwkSet) -> Result<Verified, JwtError> {
     let accept = |typ| Accept {
         typ,
         algs: expected.algorithms,
-        issuer: expected.issuer.as_str(),
+        issuer,
         audience: expected.client_id,
         audiences: Audiences::Several,
         now: expected.now,

@@ -2,6 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
+use super::super::discovery::IssuerUrl;
 use super::*;
 use crate::jwt::{ClaimFault, SigningKey};
 
@@ -19,9 +20,10 @@ fn claims() -> Value {
 }
 
 fn judge(token: &str, keys: &JwkSet) -> Result<LogoutToken, LogoutTokenError> {
-    let issuer = IssuerUrl::parse("https://idp.example").unwrap();
+    let issuers = ["https://idp.example", "https://tenant.example"]
+        .map(|issuer| TokenIssuer { issuer: IssuerUrl::parse(issuer).unwrap(), tenant: None });
     let expected = Expected {
-        issuer: &issuer,
+        issuers: &issuers,
         client_id: "doorward",
         algorithms: &[Alg::Es256],
         now: Timestamp::from_second(NOW).unwrap(),
@@ -63,6 +65,7 @@ fn one_claim_changed() {
         ("iss", Value::Null, fault("iss", ClaimFault::Missing)),
         ("iss", json!(["https://idp.example"]), fault("iss", ClaimFault::WrongType)),
         ("iss", json!("https://other.example"), Some(JwtError::IssuerMismatch("https://other.example".to_owned()).into())),
+        ("iss", json!("https://tenant.example"), None),
         ("aud", Value::Null, fault("aud", ClaimFault::Missing)),
         ("aud", json!("other"), Some(JwtError::AudienceMismatch(vec!["other".to_owned()]).into())),
         ("aud", json!([]), fault("aud", ClaimFault::OutOfRange)),
