@@ -62,7 +62,7 @@ pub use keys::{NewSigningKey, StoredKey};
 pub use links::{Linked, Unlinked};
 pub use listing::{ListedGrant, ListedSession, SessionsOf};
 pub use logout::{EndedAtIdp, EndedFor, SignOut};
-pub use once::OnceKind;
+pub use once::{Once, OnceKind};
 pub use prune::Pruned;
 pub use refresh::{NewRefreshToken, Rotation, RotationRequest};
 pub use seal::SealingKey;

@@ -13,7 +13,7 @@ use crate::grants::parse_grant_id;
 use crate::hash::column;
 use crate::time::micros;
 use crate::users::UserRow;
-use crate::{GrantId, Hash, IdpSession, RevokeReason, Store, StoreError, User};
+use crate::{GrantId, Hash, IdpSession, Once, RevokeReason, Store, StoreError, User};
 
 /// Which sessions an identity provider has ended.
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +66,16 @@ pub struct SignOut {
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 
 impl Store {
-    /// Ends what rests on sessions that an identity provider has ended; says for whom. None: nobody was found, which is no
-    /// failure, for the session may be over here already.
-    pub async fn end_idp_sessions(&self, idp: &str, ended: EndedAtIdp<'_>, now: Timestamp) -> Result<Vec<EndedFor>, StoreError> {
+    /// Ends what rests on sessions that an identity provider has ended; says for whom. Nobody found is no failure, for the
+    /// session may be over here already. The message is used up with it or not at all, so that one that came to nothing can be
+    /// sent again; `None`: it was used before.
+    pub async fn end_idp_sessions(
+        &self,
+        idp: &str,
+        ended: EndedAtIdp<'_>,
+        message: &Once<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Vec<EndedFor>>, StoreError> {
         const BY_SUBJECT: &str = "SELECT id, user_id, idp_subject_hash, idp_session_hash FROM browser_sessions WHERE idp_subject_hash = $1";
         const BY_SESSION: &str = "SELECT id, user_id, idp_subject_hash, idp_session_hash FROM browser_sessions WHERE idp_session_hash = $1";
         let (select, key) = match ended {
@@ -77,6 +84,9 @@ impl Store {
             EndedAtIdp::OpenIdSubject { subject } => (BY_SUBJECT, self.subject_hash(idp, subject)),
         };
         let mut transaction = self.write().await?;
+        if !message.consume(&mut *transaction, now).await? {
+            return Ok(None);
+        }
         let mut rows: Vec<FoundRow> = sqlx::query_as(select).bind(&key).fetch_all(&mut *transaction).await?;
         rows.retain(|row| self.is_meant(idp, ended, row));
         rows.sort_by(|left, right| left.user_id.cmp(&right.user_id));
@@ -92,7 +102,7 @@ impl Store {
             all.push(ended);
         }
         transaction.commit().await?;
-        Ok(all)
+        Ok(Some(all))
     }
 
     /// Remembers a sign-out that goes on at the identity provider; `state_hash` is the SHA-256 of the value that comes back.

@@ -1,6 +1,6 @@
 //! What ends when an identity provider says so, and sign-outs that come back.
 
-use store::{EndedAtIdp, EndedFor, IdpSession, NewBrowserSession, NewGrant, SignOut, sha256};
+use store::{EndedAtIdp, EndedFor, IdpSession, NewBrowserSession, NewGrant, Once, OnceKind, SignOut, sha256};
 
 use crate::common::{Fixture, at, hash, new_grant, new_session, seconds};
 
@@ -38,6 +38,10 @@ impl Protocol {
             Self::OpenId(subject, sid) => IdpSession { subject: Some(subject.to_owned()), sid: own(sid), ..IdpSession::default() },
         }
     }
+}
+
+fn message(key: &str) -> Once<'_> {
+    Once { kind: OnceKind::Jti, key, expires_at: at(600) }
 }
 
 async fn world() -> (Fixture, Vec<store::GrantId>) {
@@ -91,13 +95,13 @@ async fn an_identity_provider_ends_its_sessions_and_no_others() {
     for (name, idp, which, expected) in cases {
         let (fixture, grants) = world().await;
         let fixture = fixture.restart().await;
-        let told = fixture.store.end_idp_sessions(idp, which, at(10)).await.unwrap();
+        let told = fixture.store.end_idp_sessions(idp, which, &message("1"), at(10)).await.unwrap().unwrap();
         assert_eq!(ended(&fixture, &grants).await, expected, "{name}");
         let (sessions, revoked) =
             told.iter().fold((0, 0), |(sessions, revoked), person: &EndedFor| (sessions + person.sessions, revoked + person.grants.len()));
         assert_eq!((usize::try_from(sessions).unwrap(), revoked), (expected.len(), expected.len()), "{name}");
         // Once more ends nothing more.
-        let again = fixture.store.end_idp_sessions(idp, which, at(11)).await.unwrap();
+        let again = fixture.store.end_idp_sessions(idp, which, &message("2"), at(11)).await.unwrap().unwrap();
         assert!(again.iter().all(|person| person.sessions == 0 && person.grants.is_empty()), "{name}");
     }
 }
@@ -112,9 +116,28 @@ async fn grants_of_a_session_that_is_over_here_end_with_that_of_the_identity_pro
     // The session's row stays as long as the grant.
     fixture.store.prune(at(300_000)).await.unwrap();
     let which = EndedAtIdp::Saml { name_id: "n-alice", format: Some(PERSISTENT), session_indexes: &["_1".to_owned()] };
-    let told = fixture.store.end_idp_sessions("okta", which, at(3)).await.unwrap();
+    let told = fixture.store.end_idp_sessions("okta", which, &message("1"), at(3)).await.unwrap().unwrap();
     assert!(told[0].grants.contains(&grants[0]));
     assert!(!fixture.store.grant_is_live(grants[0], crate::common::at(0)).await.unwrap());
+}
+
+/// A message ends sessions once; one that could not end them is as good as never sent, and may come again.
+#[tokio::test]
+async fn a_message_is_used_up_with_what_it_ends_or_not_at_all() {
+    let (fixture, grants) = world().await;
+    let which = EndedAtIdp::OpenIdSubject { subject: "n-erin" };
+    let url = format!("sqlite://{}", fixture.path().display());
+    let pool = sqlx::sqlite::SqlitePool::connect(&url).await.unwrap();
+    let set = async |groups: &str| {
+        sqlx::query("UPDATE users SET groups_json = $1 WHERE username = 'erin'").bind(groups).execute(&pool).await.unwrap();
+    };
+    set("broken").await;
+    assert!(fixture.store.end_idp_sessions("okta", which, &message("1"), at(3)).await.is_err());
+    set("[]").await;
+    assert!(ended(&fixture, &grants).await.is_empty());
+    let told = fixture.store.end_idp_sessions("okta", which, &message("1"), at(4)).await.unwrap();
+    assert_eq!((told.map(|people| people.len()), ended(&fixture, &grants).await), (Some(1), vec!["o3"]));
+    assert_eq!(fixture.store.end_idp_sessions("okta", which, &message("1"), at(5)).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
-use store::{EndedAtIdp, OnceKind};
+use store::{EndedAtIdp, Once, OnceKind};
 
 use crate::app::App;
 use crate::config::{IdentityProvider, Protocol};
@@ -39,17 +39,14 @@ pub(in super::super) async fn back_channel(
     let Protocol::Oidc(settings) = &idp.protocol else { return Err(LoginError::IdpUnknown(idp.id.to_string())) };
     let form = Form::parse(headers, body)?;
     let token = openid::check_logout_token(app, settings, form.required("logout_token")?).await?;
-    let now = app.clock.now();
     let key = format!("{} {} {}", idp.id, settings.issuer, token.jti);
-    if !app.store.consume_once(OnceKind::Jti, &key, token.replay_until, now).await? {
-        return Err(SignOutError::Replayed.into());
-    }
+    let message = Once { kind: OnceKind::Jti, key: &key, expires_at: token.replay_until };
     let ended = match (&token.sid, &token.subject) {
         (Some(sid), subject) => EndedAtIdp::OpenIdSession { sid, subject: subject.as_deref() },
         (None, Some(subject)) => EndedAtIdp::OpenIdSubject { subject },
         (None, None) => return Ok(()),
     };
-    ended::end(app, context, &idp.id, ended, "openid_back_channel").await
+    ended::end(app, context, &idp.id, ended, &message, "openid_back_channel").await
 }
 
 /// Section 2.8: 200 or 400, never to be stored. The description is the stable code; the reason is in the log.

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use saml::logout::{Delivery, Expected, Kind, LogoutStatus, Outgoing, Response as LogoutResponse, Sender, verify_request, verify_response};
 use saml::{Binding, IdpMetadata, ServiceProvider};
-use store::{EndedAtIdp, OnceKind};
+use store::{EndedAtIdp, Once, OnceKind};
 
 use crate::app::App;
 use crate::config::{IdentityProvider, Protocol};
@@ -56,15 +56,13 @@ async fn requested(
     let expected = Expected::of_idp(metadata, sp, slo_url, now);
     let request = verify_request(delivery, &expected).map_err(SignOutError::Message)?;
     let key = format!("{} {}", metadata.entity_id, request.id);
-    if !app.store.consume_once(OnceKind::SamlLogoutRequest, &key, request.replay_until, now).await? {
-        return Err(SignOutError::Replayed.into());
-    }
+    let once = Once { kind: OnceKind::SamlLogoutRequest, key: &key, expires_at: request.replay_until };
     let ended = EndedAtIdp::Saml {
         name_id: &request.name_id.value,
         format: request.name_id.format.as_deref(),
         session_indexes: &request.session_indexes,
     };
-    ended::end(app, context, &idp.id, ended, "saml_single_logout").await?;
+    ended::end(app, context, &idp.id, ended, &once, "saml_single_logout").await?;
     let preferred = match delivery {
         Delivery::Redirect(_) => Binding::Redirect,
         Delivery::Post { .. } => Binding::Post,
