@@ -3,19 +3,8 @@
 import { Browser } from '../lib/browser.mjs';
 import { startDev } from '../lib/doorward.mjs';
 import { forms } from '../lib/html.mjs';
+import { kits } from '../clients/kits.mjs';
 import { Provider } from '../clients/provider.mjs';
-
-const kits = {
-  async sdk() {
-    const { Client } = await import('@modelcontextprotocol/sdk/client/index.js');
-    const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/sdk/client/streamableHttp.js');
-    return { Client, StreamableHTTPClientTransport, options: {}, finish: (transport, callback) => transport.finishAuth(callback.searchParams.get('code')) };
-  },
-  async client() {
-    const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client');
-    return { Client, StreamableHTTPClientTransport, options: { versionNegotiation: { mode: 'auto' } }, finish: (transport, callback) => transport.finishAuth(callback.searchParams) };
-  },
-};
 
 /** Alice, in one browser that stays signed in: at the development identity providers one presses a name. */
 class Alice extends Provider {

@@ -1,22 +1,11 @@
 // The job with the two TypeScript SDKs: `node typescript.mjs sdk|client '<job>'`. Prints its facts as one JSON object.
+import { kits } from './kits.mjs';
 import { signOut } from '../lib/signout.mjs';
 import { Provider } from './provider.mjs';
 
 const [kind, text] = process.argv.slice(2);
 const job = JSON.parse(text);
 
-const kits = {
-  async sdk() {
-    const { Client } = await import('@modelcontextprotocol/sdk/client/index.js');
-    const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/sdk/client/streamableHttp.js');
-    return { Client, StreamableHTTPClientTransport, options: {}, finish: (transport, callback) => transport.finishAuth(callback.searchParams.get('code')) };
-  },
-  async client() {
-    const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client');
-    const options = { versionNegotiation: { mode: 'auto' } };
-    return { Client, StreamableHTTPClientTransport, options, finish: (transport, callback) => transport.finishAuth(callback.searchParams) };
-  },
-};
 const kit = await kits[kind]();
 const provider = new Provider(job, `e2e typescript ${kind}`);
 
