@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::decrypt::{self, Plaintext};
 use crate::encoding::decode_base64;
-use crate::error::{MetadataError, ResponseError};
+use crate::error::{MetadataError, ResponseError, status_meaning};
 use crate::inspect::Log;
 use crate::keys::SigningCertificate;
 use crate::limits::Limits;
@@ -330,6 +330,15 @@ fn check_status(status: Node<'_>) -> Result<(), ResponseError> {
     if let Some(inner) = inner {
         codes.push_str(" / ");
         codes.push_str(&printable(inner, 120));
+    }
+    if let Some(meaning) = inner.and_then(status_meaning).or_else(|| status_meaning(outer)) {
+        codes.push_str(": ");
+        codes.push_str(meaning);
+    }
+    let message = status.children_named(SAMLP, "StatusMessage").next().map(|message| printable(message.text_below().trim(), 200));
+    if let Some(message) = message.filter(|message| !message.is_empty()) {
+        codes.push_str("; its own words: ");
+        codes.push_str(&message);
     }
     Err(ResponseError::Status { status: codes })
 }

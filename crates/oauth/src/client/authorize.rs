@@ -96,13 +96,27 @@ pub enum CallbackError {
     #[error("the callback has no `iss`, although the IdP announces one")]
     IssuerMissing,
     /// The IdP's own refusal (OpenID Connect Core section 3.1.2.6).
-    #[error("the IdP refused the sign-in: {error}: {description}")]
+    #[error("the IdP refused the sign-in: {error}{}{}{description}", meaning(.error), if .description.is_empty() { "" } else { "; its own words: " })]
     Refused {
         /// The error code, such as `access_denied`.
         error: String,
         /// The IdP's words, perhaps empty.
         description: String,
     },
+}
+
+/// Words for the codes of OpenID Connect Core section 3.1.2.6 and RFC 6749 section 4.1.2.1 that come again and again.
+fn meaning(error: &str) -> &'static str {
+    match error {
+        "login_required" | "interaction_required" | "account_selection_required" | "consent_required" => {
+            " (it needs a page for the person and was not to show one; Doorward never asks for prompt=none, so look for such a setting there)"
+        }
+        "access_denied" => " (the person cancelled, or is not assigned to the application)",
+        "invalid_scope" => " (compare scopes here with those that it allows)",
+        "unauthorized_client" | "unsupported_response_type" => " (the application there is not set up for the authorization code flow)",
+        "server_error" | "temporarily_unavailable" => " (the fault is its own: its log has the reason)",
+        _ => "",
+    }
 }
 
 impl CallbackError {

@@ -86,7 +86,7 @@ pub enum IdTokenError {
     #[error("the subject is longer than 255 characters or not printable ASCII")]
     SubjectMalformed,
     /// `azp` is another client, or is missing beside several audiences (Core section 3.1.3.7, 4 and 5).
-    #[error("the token was issued to {received:?}, expected `{expected}`")]
+    #[error("the token was issued to `{}` (azp), needed is `{expected}` (client_id)", or_none(.received.as_ref()))]
     AuthorizedPartyMismatch {
         /// Our client id.
         expected: String,
@@ -105,7 +105,7 @@ pub enum IdTokenError {
         received: String,
     },
     /// The tenant of the person is not among those that may sign in, or `tid` is not the tenant of the issuer.
-    #[error("the person is of tenant {received:?}, which is not among the configured tenants")]
+    #[error("the person is of tenant `{}`, which is not among the configured tenants", or_none(.received.as_ref()))]
     TenantRefused {
         /// `tid`, else the issuer, as received.
         received: Option<String>,
@@ -114,7 +114,7 @@ pub enum IdTokenError {
     #[error("the token has no `auth_time`, so nobody can tell how fresh the sign-in is")]
     AuthTimeMissing,
     /// The person did not sign in as was asked (`acr_values`).
-    #[error("the sign-in was of class {received:?}, needed is one of {needed:?}")]
+    #[error("the sign-in was of class `{}` (acr), needed is one of {}", or_none(.received.as_ref()), .needed.join(", "))]
     AcrMismatch {
         /// As asked for.
         needed: Vec<String>,
@@ -132,6 +132,10 @@ pub enum IdTokenError {
     /// `at_hash` belongs to another access token (Core section 3.1.3.8).
     #[error("the access token is not the one that the ID token was issued with")]
     AccessTokenMismatch,
+}
+
+fn or_none(received: Option<&String>) -> &str {
+    received.map_or("none", String::as_str)
 }
 
 impl IdTokenError {

@@ -121,10 +121,10 @@ pub enum JwtError {
         fault: ClaimFault,
     },
     /// The issuer is another one than expected.
-    #[error("the token's issuer is {0}")]
+    #[error("the token's issuer is `{0}`, which is not the expected one")]
     IssuerMismatch(String),
     /// The token is meant for somebody else.
-    #[error("the token's audience is {0:?}")]
+    #[error("the token's audience is {0:?}, and the expected one is not among them")]
     AudienceMismatch(Vec<String>),
     /// `exp` has passed.
     #[error("the token has expired")]

@@ -3,10 +3,12 @@
 //! Values of the message appear in an error only where the administrator needs them to mend it (which audience, which
 //! recipient). They come from an unverified message: show them as text, never act on them.
 
+mod explain;
 mod metadata;
 mod response;
 mod xml;
 
+pub(crate) use explain::status_meaning;
 pub use metadata::MetadataError;
 pub use response::{ClockReading, ResponseError};
 pub use xml::XmlError;

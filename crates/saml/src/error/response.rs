@@ -74,7 +74,7 @@ pub enum ResponseError {
     /// The identity provider reports a failure.
     #[error("the identity provider answered with status {status}")]
     Status {
-        /// The status codes, outermost first.
+        /// The status codes, outermost first, what they mean, and the identity provider's own words.
         status: String,
     },
     /// No assertion.
@@ -90,7 +90,7 @@ pub enum ResponseError {
     #[error("the response has both a plain and an encrypted assertion")]
     MixedAssertions,
     /// An assertion or response somewhere else than as the one child of the Response.
-    #[error("an element {element} stands inside {parent}")]
+    #[error("an element {element} stands inside {parent}; needed is one assertion, directly in the Response")]
     MisplacedAssertion {
         /// The element.
         element: String,
@@ -98,7 +98,7 @@ pub enum ResponseError {
         parent: String,
     },
     /// A signature somewhere else than directly under what it signs.
-    #[error("an element {element} stands inside {parent}")]
+    #[error("an element {element} stands inside {parent}; a signature may stand only directly in the Response and in its Assertion")]
     MisplacedSignature {
         /// The element.
         element: String,
@@ -106,14 +106,14 @@ pub enum ResponseError {
         parent: String,
     },
     /// Two signatures under one element.
-    #[error("{element} has more than one signature")]
+    #[error("{element} has more than one signature; one is needed")]
     SeveralSignatures {
         /// The element.
         element: &'static str,
     },
 
     /// Neither the assertion nor the response is signed.
-    #[error("neither the response nor the assertion is signed")]
+    #[error("neither the response nor the assertion is signed; one of the two must be")]
     NotSigned,
     /// The signature is not built the one way that SAML allows.
     #[error("the signature is malformed: {detail}")]
@@ -128,10 +128,10 @@ pub enum ResponseError {
         actual: String,
     },
     /// Other transforms than enveloped-signature and exclusive canonicalization.
-    #[error("the transforms of the signature are not allowed")]
+    #[error("the transforms of the signature are others than enveloped-signature and exclusive canonicalization")]
     SignatureTransforms,
     /// An algorithm that is not accepted.
-    #[error("the signature uses the algorithm {algorithm:?}, which is not accepted")]
+    #[error("the signature uses the algorithm {algorithm:?}; needed is RSA or ECDSA with SHA-256, SHA-384 or SHA-512")]
     SignatureAlgorithm {
         /// The algorithm.
         algorithm: String,
@@ -162,7 +162,7 @@ pub enum ResponseError {
         now: Timestamp,
     },
     /// The signature is genuine, but the content is not what was signed.
-    #[error("the content of {element} is not what was signed")]
+    #[error("the content of {element} is not what was signed: it was changed after that")]
     DigestMismatch {
         /// Which element.
         element: &'static str,
@@ -221,7 +221,7 @@ pub enum ResponseError {
         expected: String,
     },
     /// Meant for another address.
-    #[error("the response is meant for {actual:?}, not for {expected:?}")]
+    #[error("the response is meant for {actual:?}, not for {expected:?} ({})", super::explain::difference(.expected, .actual))]
     DestinationMismatch {
         /// Our assertion consumer service.
         expected: String,
@@ -290,7 +290,7 @@ pub enum ResponseError {
         expected: String,
     },
     /// Meant for another recipient.
-    #[error("the assertion is meant for recipient {actual:?}, not {expected:?}")]
+    #[error("the assertion is meant for recipient {actual:?}, not {expected:?} ({})", super::explain::difference(.expected, .actual))]
     RecipientMismatch {
         /// Our assertion consumer service.
         expected: String,

@@ -52,5 +52,17 @@ fn a_whole_sign_in_with_markup_in_every_value() {
     let expected = Expected::new(&idp, &sp, &acs_url, Some("_request"), now);
     let error = verify_response(crate::bindings::base64(failed.as_bytes()).as_bytes(), &expected).unwrap_err();
     assert_eq!(error.code(), "saml.status_not_success");
-    assert!(error.to_string().ends_with("status:Responder / urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"));
+    let text = error.to_string();
+    assert!(text.contains("status:Responder / urn:oasis:names:tc:SAML:2.0:status:AuthnFailed: the person could not prove"), "{text}");
+    // Doorward never asks for it; an identity provider that says so all the same gets words, and is quoted.
+    let failed = failure(&issuer, &acs_url, "_request", "urn:oasis:names:tc:SAML:2.0:status:NoPassive", [3; 16], now);
+    let quoted = failed.replace("</samlp:Status>", "<samlp:StatusMessage>\u{9}sign in\u{202e} first </samlp:StatusMessage></samlp:Status>");
+    assert_ne!(failed, quoted);
+    let error = verify_response(crate::bindings::base64(quoted.as_bytes()).as_bytes(), &expected).unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.code(), "saml.status_not_success");
+    assert!(
+        text.contains("status:NoPassive: it was to sign the person in without a question") && text.contains("its own words: sign in"),
+        "{text}"
+    );
 }
