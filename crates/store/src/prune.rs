@@ -38,9 +38,10 @@ const STATEMENTS: &[(&str, SignedDuration)] = &[
              AND NOT EXISTS (SELECT 1 FROM browser_sessions n WHERE n.id = s.replaced_by AND n.expires_at >= $1) LIMIT $2)",
         DAY,
     ),
-    // As long as a client may refresh, the identity provider may have to be asked.
+    // As long as a client may refresh, or a browser may let one in, the identity provider may have to be asked.
     (
         "DELETE FROM idp_refreshes WHERE session_id IN (SELECT i.session_id FROM idp_refreshes i WHERE i.answered_at < $1
+             AND NOT EXISTS (SELECT 1 FROM browser_sessions s WHERE s.id = i.session_id AND s.expires_at >= $1)
              AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.session_id = i.session_id AND g.revoked_at IS NULL) LIMIT $2)",
         DAY,
     ),

@@ -1,6 +1,6 @@
 //! Pruning removes what is over, in bounded batches, and nothing that a check still needs.
 
-use store::{NewRefreshToken, OnceKind, Redemption, Rotation, RotationRequest};
+use store::{IdpTokens, NewBrowserSession, NewRefreshToken, OnceKind, Redemption, Rotation, RotationRequest};
 
 use crate::common::{Fixture, at, client, hash, new_code, new_session, seconds, token};
 
@@ -54,4 +54,20 @@ async fn what_checks_need_stays() {
     assert!(fixture.store.grant(unused).await.unwrap().is_none(), "a grant without tokens is forgotten after a month");
     assert!(fixture.store.grant(live).await.unwrap().is_some(), "a grant with a living refresh token is not");
     assert!(fixture.store.user(user.id).await.unwrap().is_some(), "people are not forgotten");
+}
+
+/// A browser may be signed in for days before it lets a client in: until then the identity provider can still be asked.
+#[tokio::test]
+async fn how_to_ask_the_identity_provider_stays_as_long_as_the_browser_session() {
+    let fixture = Fixture::new().await;
+    let user = fixture.user("alice").await;
+    let long = NewBrowserSession { expires_at: at(7 * DAY), ..new_session("cookie", user.id) };
+    let session = fixture.store.create_browser_session(&long, at(0)).await.unwrap();
+    let tokens = IdpTokens { refresh_token: token("r1"), nonce: "n".to_owned(), subject: "s".to_owned() };
+    fixture.store.keep_idp_refresh(session, user.id, &tokens, at(0)).await.unwrap();
+    fixture.store.prune(at(3 * DAY)).await.unwrap();
+    assert!(fixture.store.idp_refresh(session).await.unwrap().is_some());
+    fixture.store.prune(at(9 * DAY)).await.unwrap();
+    fixture.store.prune(at(9 * DAY)).await.unwrap();
+    assert!(fixture.store.idp_refresh(session).await.unwrap().is_none());
 }
