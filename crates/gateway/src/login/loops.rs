@@ -156,7 +156,7 @@ async fn explained(
         ("Host", seen.host.clone().unwrap_or_else(|| "none".to_owned())),
         ("public_url", public_url.to_string()),
         ("Scheme", seen.scheme()),
-        ("Clock here", seen.now.to_string()),
+        ("Clock here", Timestamp::from_second(seen.now.as_second()).unwrap_or(seen.now).to_string()),
     ];
     let csrf = Secret::new(transaction.csrf(FORM));
     Ok(Box::new(Loop { evidence, causes: seen.causes(), request: transaction.request.id.to_string(), csrf }))

@@ -15,7 +15,7 @@ use crate::request_id::RequestContext;
 
 use super::browser::{SignedInBrowser, Transaction};
 use super::consent;
-use super::diagnosis::Sent;
+use super::diagnosis::{self, Sent};
 use super::error::LoginError;
 use super::record::{self, Subject};
 use super::report::Evidence;
@@ -122,7 +122,7 @@ async fn open_session(
         acr: identity.acr,
         expires_at,
         idp_ends_at: identity.ends_at,
-        idp_session: Some(IdpSession { attribute_names: names(&identity.sent), ..identity.idp_session }),
+        idp_session: Some(IdpSession { attribute_names: diagnosis::names::of(&identity.sent), ..identity.idp_session }),
     };
     let session = app.store.create_browser_session(&new, now).await?;
     if let Some(tokens) = &identity.idp_tokens {
@@ -137,12 +137,6 @@ async fn open_session(
     }
     let lifetime = std::time::Duration::try_from(expires_at.duration_since(now)).unwrap_or_default();
     Ok((session, Cookie::Session.set(&app.config.public_url, &token, lifetime)))
-}
-
-/// The names of what was sent, for who asks later why nothing came of it.
-fn names(sent: &[Sent]) -> Vec<String> {
-    const KEPT: usize = 100;
-    sent.iter().take(KEPT).map(|sent| sent.name.chars().take(200).collect()).collect()
 }
 
 /// If a fresh sign-in was asked for, the person must have proved who they are after that (with a minute for the clocks). Where

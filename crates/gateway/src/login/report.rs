@@ -172,7 +172,7 @@ impl Report {
             email: identity.email.as_deref(),
             groups: &identity.groups,
         };
-        let names: Vec<String> = identity.sent.iter().map(|sent| sent.name.clone()).collect();
+        let names = diagnosis::names::of(&identity.sent);
         self.roles = person.roles(&runtime);
         for upstream in runtime.config.upstreams.values().filter(|upstream| upstream.identity_providers.contains(&identity.idp)) {
             let found = access::examine(&runtime, &person, ("", &[]), upstream.id.as_str());
@@ -199,7 +199,7 @@ impl Report {
     fn warn(&mut self, identity: &VerifiedIdentity) {
         let mut warnings = Vec::new();
         if identity.groups.is_empty() {
-            let names: Vec<String> = identity.sent.iter().map(|sent| sent.name.clone()).collect();
+            let names = diagnosis::names::of(&identity.sent);
             let probably = diagnosis::names::probably(&self.place.name, &names)
                 .map_or_else(String::new, |name| format!("; they are probably in “{name}”"));
             warnings.push(format!("no group was found in “{}” ({}){probably}", self.place.name, self.place.setting));

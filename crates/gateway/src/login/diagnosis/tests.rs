@@ -75,6 +75,27 @@ fn the_attribute_that_is_meant() {
     }
 }
 
+#[test]
+fn every_name_that_can_be_configured_is_looked_at() {
+    let sent = |name: &str, friendly: Option<&str>, value: &str| Sent {
+        name: name.to_owned(),
+        friendly_name: friendly.map(str::to_owned),
+        values: vec![value.to_owned()],
+    };
+    // (configured, what was sent, probably)
+    let cases = [
+        ("groups", sent("urn:oid:2.999", Some("Groups"), "a"), Some("Groups")),
+        ("Groups", sent("urn:oid:2.999", Some("isMemberOf"), "a"), Some("isMemberOf")),
+        ("groups", sent("realm_access", None, r#"{"roles":["a"],"x":1}"#), Some("realm_access.roles")),
+        ("groups", sent("resource_access", None, r#"{"doorward":{"roles":["a"]}}"#), None),
+        ("groups", sent("address", None, "{broken"), None),
+    ];
+    for (configured, sent, expected) in cases {
+        let names = names::of(&[sent]);
+        assert_eq!(names::probably(configured, &names), expected, "{configured} {names:?}");
+    }
+}
+
 /// Who has nothing in common with a group does not learn its name; the audit trail has it.
 #[test]
 fn the_person_learns_less_than_the_administrator() {
