@@ -80,6 +80,9 @@ async fn each_cause_has_its_words() {
     assert!(page.html.contains("Your session has ended"), "{}", page.text());
 }
 
+/// The form's fields, which page sends it, the code.
+type Case<'c> = (&'c [(&'c str, &'c str)], From<'c>, &'c str);
+
 #[tokio::test]
 async fn only_the_page_itself_clears_cookies() {
     let world = World::new().await;
@@ -89,9 +92,8 @@ async fn only_the_page_itself_clears_cookies() {
     let (req, csrf) = (form.fields[0].1.clone(), form.fields[1].1.clone());
     let before = browser.cookies.clone();
     let foreign = url::Url::parse("https://evil.example/").unwrap();
-    // (fields, from, code)
     let other = "arq_0190a0b0c0d07000800012345678abcd";
-    let cases: [(&[(&str, &str)], From<'_>, &str); 5] = [
+    let cases: [Case<'_>; 5] = [
         (&[("req", &req), ("csrf", &csrf)], From::Site(&foreign), "login.cross_site_form"),
         (&[("req", &req), ("csrf", "x")], From::Site(&page.url), "login.csrf_mismatch"),
         (&[("req", &req)], From::Site(&page.url), "login.form_malformed"),

@@ -17,6 +17,7 @@ mod headers;
 mod idp_guides;
 #[cfg(test)]
 mod logout;
+#[cfg(test)]
 mod loops;
 #[cfg(test)]
 mod openid_refresh;

@@ -104,6 +104,9 @@ impl Seen<'_> {
 mod tests {
     use super::*;
 
+    /// `public_url`, host, what the proxy says, what is held; how the causes begin.
+    type Case = (&'static str, &'static str, Option<&'static str>, Held, &'static [&'static str]);
+
     fn causes(public_url: &str, host: &str, proxy_scheme: Option<&str>, held: Held) -> Vec<String> {
         let public_url = PublicUrl::parse(public_url).unwrap();
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
@@ -115,8 +118,7 @@ mod tests {
         let nothing = || Held::Nothing { cookie: "__Host-doorward-session".to_owned() };
         let unreadable = Held::Unreadable { cookie: "doorward-session".to_owned(), sent: 2 };
         let other = Held::OtherIdp { upstream: "crm".to_owned(), held: "okta".to_owned(), asked: "entra".to_owned() };
-        // (public_url, host, what the proxy says, held, beginnings)
-        let cases: [(&str, &str, Option<&str>, Held, &[&str]); 11] = [
+        let cases: [Case; 11] = [
             ("https://a.example", "a.example", None, nothing(), &["No session came back"]),
             ("https://a.example", "A.example", Some("HTTPS"), nothing(), &["No session came back"]),
             ("https://a.example", "b.example", None, nothing(), &["Another host name", "No session"]),
