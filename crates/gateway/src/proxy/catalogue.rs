@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use mcp::{EventScanner, ListKind, filter_lists};
 use policy::ToolAnnotations;
 use serde::Deserialize;
+use url::Url;
 
 use super::authenticate::Caller;
 use super::authorize;
@@ -21,7 +22,7 @@ use super::error::ProxyError;
 use super::forward::{Reply, ReplyBody, forward};
 use super::stream::{EVENT_LIMIT, LIST_LIMIT, collect};
 use super::{Exchange, record};
-use crate::config::UpstreamId;
+use crate::config::{Upstream, UpstreamId};
 
 /// How long a definition counts before it is asked for again: a tool may be changed.
 const FRESH: Duration = Duration::from_mins(5);
@@ -32,7 +33,14 @@ const MOST_TOOLS: usize = 10_000;
 
 /// Annotations by upstream and tool.
 #[derive(Debug, Default)]
-pub(super) struct Catalogue(Mutex<HashMap<UpstreamId, HashMap<String, Known>>>);
+pub(super) struct Catalogue(Mutex<HashMap<UpstreamId, Server>>);
+
+/// What one server said of its tools. A reload may put another server behind the same id: its tools are not these.
+#[derive(Debug)]
+struct Server {
+    url: Url,
+    tools: HashMap<String, Known>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
@@ -41,27 +49,28 @@ struct Known {
 }
 
 impl Catalogue {
-    fn find(&self, upstream: &UpstreamId, tool: &str, now: Timestamp) -> Option<ToolAnnotations> {
+    fn find(&self, upstream: &Upstream, tool: &str, now: Timestamp) -> Option<ToolAnnotations> {
         let catalogue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = catalogue.get(upstream)?.get(tool)?;
+        let known = catalogue.get(&upstream.id).filter(|server| server.url == upstream.url)?.tools.get(tool)?;
         let fresh = SignedDuration::try_from(FRESH).is_ok_and(|fresh| now.duration_since(known.learned_at) <= fresh);
         fresh.then_some(known.annotations)
     }
 
     /// Takes note of a tool in a reply.
-    pub(super) fn learn(&self, upstream: &UpstreamId, tool: &str, annotations: ToolAnnotations, now: Timestamp) {
+    pub(super) fn learn(&self, upstream: &Upstream, tool: &str, annotations: ToolAnnotations, now: Timestamp) {
         let mut catalogue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let tools = catalogue.entry(upstream.clone()).or_default();
-        if tools.len() >= MOST_TOOLS && !tools.contains_key(tool) {
-            tools.clear();
+        let new = || Server { url: upstream.url.clone(), tools: HashMap::new() };
+        let server = catalogue.entry(upstream.id.clone()).or_insert_with(new);
+        if server.url != upstream.url || (server.tools.len() >= MOST_TOOLS && !server.tools.contains_key(tool)) {
+            *server = new();
         }
-        tools.insert(tool.to_owned(), Known { annotations, learned_at: now });
+        server.tools.insert(tool.to_owned(), Known { annotations, learned_at: now });
     }
 }
 
 /// The annotations of a tool, if they were learned not long ago.
 pub(super) fn known(exchange: &Exchange, tool: &str) -> Option<ToolAnnotations> {
-    exchange.app.proxy.catalogue.find(&exchange.upstream.id, tool, exchange.app.clock.now())
+    exchange.app.proxy.catalogue.find(&exchange.upstream, tool, exchange.app.clock.now())
 }
 
 /// Asks the upstream for the annotations of a tool; none if it has no such tool.
@@ -113,7 +122,7 @@ async fn fetch_page(
     let mut learn = |item: &mcp::Item<'_>| {
         if item.kind == ListKind::Tools {
             let annotations = ToolAnnotations { read_only: item.annotations.read_only, destructive: item.annotations.destructive };
-            exchange.app.proxy.catalogue.learn(&exchange.upstream.id, &item.key, annotations, exchange.app.clock.now());
+            exchange.app.proxy.catalogue.learn(&exchange.upstream, &item.key, annotations, exchange.app.clock.now());
         }
         false
     };
@@ -154,4 +163,31 @@ fn next_cursor(message: &[u8]) -> Option<String> {
         next_cursor: Option<String>,
     }
     serde_json::from_slice::<Envelope>(message).ok()?.result.next_cursor
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn what_one_server_said_does_not_count_for_another_behind_the_same_id() {
+        let upstream = |url: &str| {
+            let idp = "okta: { oidc: { issuer: https://idp.example.com, client_id: doorward } }";
+            let yaml =
+                format!("public_url: https://mcp.example.com\nidentity_providers:\n  {idp}\nupstreams:\n  crm: {{ url: '{url}' }}\n");
+            Config::from_yaml(&yaml, Path::new("/")).unwrap().upstreams["crm"].clone()
+        };
+        let (old, new) = (upstream("http://10.0.0.5:9000/mcp"), upstream("http://10.0.0.6:9000/mcp"));
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let read_only = ToolAnnotations { read_only: Some(true), destructive: None };
+        let catalogue = Catalogue::default();
+        catalogue.learn(&old, "get", read_only, now);
+        assert_eq!((catalogue.find(&old, "get", now), catalogue.find(&new, "get", now)), (Some(read_only), None));
+        catalogue.learn(&new, "list", read_only, now);
+        assert_eq!((catalogue.find(&new, "get", now), catalogue.find(&old, "get", now)), (None, None));
+        assert_eq!(catalogue.find(&new, "list", now), Some(read_only));
+    }
 }

@@ -53,7 +53,7 @@ impl Work {
         if item.kind == ListKind::Tools {
             let annotations = ToolAnnotations { read_only: item.annotations.read_only, destructive: item.annotations.destructive };
             let app = &self.exchange.app;
-            app.proxy.catalogue.learn(&self.exchange.upstream.id, &item.key, annotations, app.clock.now());
+            app.proxy.catalogue.learn(&self.exchange.upstream, &item.key, annotations, app.clock.now());
         }
     }
 }
