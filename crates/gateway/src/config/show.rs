@@ -138,6 +138,7 @@ fn show_saml(saml: &SamlIdp) -> Value {
         "request_binding": saml.request_binding,
         "provider_name": saml.provider_name,
         "force_authn": saml.force_authn,
+        "is_passive": saml.is_passive,
         "name_id_format": saml.name_id_format,
         "authn_context": saml.authn_context,
         "expired_certificates": saml.expired_certificates,

@@ -59,6 +59,8 @@ pub(super) async fn start(
     let mut request = AuthnRequest::new(app.random.bytes()?, app.clock.now(), endpoint.location.clone());
     let is_fresh_wanted = step_up.as_ref().is_some_and(|asked| asked.max_age == Some(0));
     request.force_authn = settings.force_authn || transaction.force_login() || is_fresh_wanted;
+    // A sign-in that must be made anew cannot be made without a question.
+    request.is_passive = settings.is_passive && !request.force_authn;
     request.provider_name.clone_from(&settings.provider_name);
     request.name_id_format.clone_from(&settings.name_id_format);
     request.requested_authn_context = step_up::classes(&settings.authn_context, step_up.as_ref());

@@ -250,6 +250,18 @@ async fn a_weaker_sign_in_than_asked_for_is_refused() {
     }
 }
 
+/// Nobody is signed in at the identity provider, which may not ask.
+#[tokio::test]
+async fn a_passive_sign_in_asks_nobody() {
+    let world = World::with(Wish { saml_settings: "is_passive: true", ..Wish::default() }).await;
+    let (mut browser, page) = at_idp(&world, "corporate").await;
+    assert!(!page.html.contains("name=\"username\""), "{}", page.text());
+    let page = go_on(&mut browser, page, "corporate", "alice").await;
+    assert_eq!(page.code().as_deref(), Some("saml.status_not_success"), "{}", page.text());
+    let reason = world.events(&["sign_in_refused"])[0]["detail"]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("NoPassive"), "{reason}");
+}
+
 #[tokio::test]
 async fn an_upstream_takes_only_its_identity_providers() {
     let world = World::new().await;

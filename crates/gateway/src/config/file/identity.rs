@@ -122,6 +122,7 @@ pub(in super::super) enum FileExpired {
 /// A SAML 2.0 identity provider: exactly one of `metadata` and `metadata_file`.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the file")]
 pub(in super::super) struct FileSaml {
     /// The URL of its metadata, fetched at start and again before it expires.
     #[schemars(extend("examples" = ["https://example.okta.com/app/abc123/sso/saml/metadata"]))]
@@ -151,6 +152,8 @@ pub(in super::super) struct FileSaml {
     pub(in super::super) provider_name: Option<String>,
     /// Ask the IdP to authenticate the person again even if it has a session; refuse an answer that rests on an older sign-in.
     pub(in super::super) force_authn: bool,
+    /// Forbid the IdP to show anything: who has no session there, and cannot be recognised without a question, is not signed in. Not together with `force_authn`.
+    pub(in super::super) is_passive: bool,
     /// The NameID format to ask for; an answer in another one is refused. Without it, the IdP chooses.
     #[schemars(extend("examples" = ["urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"]))]
     pub(in super::super) name_id_format: Option<String>,
@@ -181,6 +184,7 @@ impl Default for FileSaml {
             request_binding: FileBinding::Redirect,
             provider_name: None,
             force_authn: false,
+            is_passive: false,
             name_id_format: None,
             authn_context: Vec::new(),
             allow_idp_initiated: false,

@@ -119,6 +119,10 @@ impl Resolver<'_> {
             }
         };
         self.not_empty(&path::key(at, "groups_attribute"), &file.groups_attribute);
+        if file.is_passive && file.force_authn {
+            let words = "the identity provider cannot ask again without asking: leave out is_passive or force_authn";
+            self.report(ProblemKind::ConflictingKeys, &path::key(at, "is_passive"), words);
+        }
         let entity_id = file.entity_id.and_then(|text| self.parsed(&path::key(at, "entity_id"), EntityId::parse(&text)));
         let signers_path = path::key(at, "metadata_signing_certificate");
         // An unreadable file must not read as "no signature needed": that it was asked for is kept.
@@ -147,6 +151,7 @@ impl Resolver<'_> {
             },
             provider_name: file.provider_name,
             force_authn: file.force_authn,
+            is_passive: file.is_passive,
             name_id_format: file.name_id_format,
             authn_context: file.authn_context,
             expired_certificates: match file.expired_certificates {

@@ -95,6 +95,7 @@ pub enum RequestBinding {
 
 /// A SAML identity provider.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the file")]
 pub struct SamlIdp {
     /// Where its metadata comes from.
     pub metadata: MetadataSource,
@@ -122,6 +123,8 @@ pub struct SamlIdp {
     pub provider_name: Option<String>,
     /// Ask the IdP to authenticate again even if it has a session.
     pub force_authn: bool,
+    /// Forbid the IdP to ask the person anything; never together with `force_authn`.
+    pub is_passive: bool,
     /// The `NameIDPolicy` format to ask for; `None`: the IdP chooses.
     pub name_id_format: Option<String>,
     /// `RequestedAuthnContext` class references; empty: none asked.
